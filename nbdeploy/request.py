@@ -1,0 +1,78 @@
+"""What a user asks for, and what they get: the same values for the magic, the command line and Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from nbdeploy.errors import Diagnostic
+from nbdeploy.proving.verdict import Proof
+
+__all__ = ["DeployRequest", "Deployment"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployRequest:
+    """One wish to deploy a notebook.
+
+    `name` is the service's name; without it the notebook's own settings or its file name give one. `input`, `output` and
+    `bind` (name read by predict -> name made by preprocess) settle what can't be inferred. `source` is where fitted objects
+    come from: a fresh run, or the live kernel, whose objects then lie in the folder `live` (see `recording/live.py`).
+    `allow` holds names of gates whose failure is accepted, and `pickle:NAME` for values that may be pickled.
+    `parameters` go to papermill, `metrics` names variables to record, `budget` limits (`p99_ms`, `memory_mb`, ...).
+    `out` is where the exported package goes (default: the user's data folder, by name and version).
+    """
+
+    notebook: Path
+    name: str | None = None
+    input: str | None = None
+    output: str | None = None
+    bind: Mapping[str, str] = field(default_factory=dict)
+    source: Literal["run", "kernel"] = "run"
+    live: Path | None = None
+    allow: frozenset[str] = frozenset()
+    budget: Mapping[str, float] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    out: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployment:
+    """One deployed version, with its proof. `seconds` has `record`, `export`, `prove`, `track`, `build` and `total`."""
+
+    name: str
+    version: str
+    package: Path
+    module: str
+    input: str
+    output: str
+    bindings: Mapping[str, str]
+    proof: Proof
+    bento_tag: str | None = None
+    bento_path: Path | None = None
+    run_id: str | None = None
+    experiment: str | None = None
+    diagnostics: tuple[Diagnostic, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "ok": True,
+            "name": self.name,
+            "version": self.version,
+            "package": str(self.package),
+            "module": self.module,
+            "bento_tag": self.bento_tag,
+            "bento_path": str(self.bento_path) if self.bento_path else None,
+            "run_id": self.run_id,
+            "experiment": self.experiment,
+            "input": self.input,
+            "output": self.output,
+            "bindings": dict(self.bindings),
+            "gates": self.proof.as_json(),
+            "diagnostics": [each.as_json() for each in self.diagnostics],
+            "seconds": dict(self.seconds),
+        }
