@@ -1,0 +1,128 @@
+"""From a Jupyter notebook to a production model service that is proven to answer as the notebook did.
+
+Every public name is loaded when it is first asked for: `import nbdeploy` itself is next to nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbdeploy.deploy import check, deploy, export, slice_for
+    from nbdeploy.errors import (
+        ArtifactError,
+        Diagnostic,
+        EnvironmentProblem,
+        GateError,
+        NbdeployError,
+        NotebookError,
+        RecordingError,
+        ServingPathError,
+        Severity,
+        UsageError,
+    )
+    from nbdeploy.home import list_deployments, load_deployment
+    from nbdeploy.progress import Event, Progress
+    from nbdeploy.proving.verdict import Outcome, Proof, Verdict
+    from nbdeploy.request import Deployment, DeployRequest
+
+__all__ = [
+    "ArtifactError",
+    "DeployRequest",
+    "Deployment",
+    "Diagnostic",
+    "EnvironmentProblem",
+    "Event",
+    "GateError",
+    "NbdeployError",
+    "NotebookError",
+    "Outcome",
+    "Progress",
+    "Proof",
+    "RecordingError",
+    "ServingPathError",
+    "Severity",
+    "UsageError",
+    "Verdict",
+    "check",
+    "deploy",
+    "export",
+    "list_deployments",
+    "load_deployment",
+    "load_ipython_extension",
+    "slice_for",
+    "unload_ipython_extension",
+]
+
+_HOMES = {
+    "nbdeploy.deploy": ("check", "deploy", "export", "slice_for"),
+    "nbdeploy.errors": (
+        "ArtifactError",
+        "Diagnostic",
+        "EnvironmentProblem",
+        "GateError",
+        "NbdeployError",
+        "NotebookError",
+        "RecordingError",
+        "ServingPathError",
+        "Severity",
+        "UsageError",
+    ),
+    "nbdeploy.home": ("list_deployments", "load_deployment"),
+    "nbdeploy.progress": ("Event", "Progress"),
+    "nbdeploy.proving.verdict": ("Outcome", "Proof", "Verdict"),
+    "nbdeploy.request": ("DeployRequest", "Deployment"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("nbdeploy")
+        except PackageNotFoundError:
+            return "0+source"  # a checkout that was not installed
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Register the magics: what `%load_ext nbdeploy` calls."""
+    from nbdeploy.frontends.magics import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """Take the magics away again: what `%unload_ext nbdeploy` calls."""
+    from nbdeploy.frontends.magics import unload
+
+    unload(ipython)
+
+
+class _Package(ModuleType):
+    """Keep the public function `deploy` in front of the submodule of the same name.
+
+    Importing a submodule binds it in its package, which would hide the function; this property takes no notice of that.
+    """
+
+    @property
+    def deploy(self) -> Any:
+        return import_module("nbdeploy.deploy").deploy
+
+    @deploy.setter
+    def deploy(self, submodule: ModuleType) -> None:
+        return
+
+
+sys.modules[__name__].__class__ = _Package

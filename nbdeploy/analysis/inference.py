@@ -1,0 +1,316 @@
+"""What the user did not say: the output, the bindings between training side and serving path, and the input.
+
+Never a guess: each is settled by what the recorded run saw, or refused with the candidates and the option that settles it.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nbdeploy.analysis.binding_time import Source, cut_for, needed_for
+from nbdeploy.analysis.observations import Observation, Observed
+from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.values import Kind
+from nbdeploy.errors import Diagnostic, ServingPathError
+from nbdeploy.notebook.cells import Role
+from nbdeploy.suggestions import did_you_mean
+
+__all__ = ["Output", "binding_candidates", "find_bindings", "find_input", "find_output"]
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a client gets back: a name, or the expression that a predict cell ends with."""
+
+    label: str
+    statement: Statement
+    observation: Observation
+    name: str | None = None
+    expression: str | None = None
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that the answer is made of."""
+        if self.name is not None:
+            return frozenset({self.name})
+        return self.statement.effects.refs
+
+
+# output -------------------------------------------------------------------------------------------------------------
+
+
+def find_output(program: Program, observed: Observed, wanted: str | None) -> Output:
+    """Return the output that was asked for, or the last name or expression of the last predict cell."""
+    predict = program.with_role(Role.PREDICT)
+    if wanted is not None:
+        return _named_output(program, observed, wanted)
+    last_cell = [each for each in predict if each.cell == predict[-1].cell]
+    last = last_cell[-1]
+    expression = _answer_expression(last)
+    bound = _last_bound(last_cell, observed)
+    if expression is not None and isinstance(expression, ast.Name):
+        return _named_output(program, observed, expression.id)
+    if isinstance(expression, ast.Call) or bound is None:
+        shown = expression or _printed(last)
+        value = observed.value(last)
+        if shown is not None and value is not None:
+            text = ast.get_source_segment(_text(last), shown) or ast.unparse(shown)
+            return Output(text, last, value, expression=text)
+    if bound is None:
+        raise ServingPathError(
+            Diagnostic(
+                code="NBD204",
+                cell=last.cell,
+                line=last.line,
+                message="the last predict cell binds no name and ends with no expression, so there is nothing to answer",
+                fix="assign the predictions (y_pred = model.predict(X)) or name them with --output NAME",
+            )
+        )
+    return _named_output(program, observed, bound)
+
+
+def _named_output(program: Program, observed: Observed, name: str) -> Output:
+    for each in reversed(program.serving):
+        if name in each.effects.defs | each.effects.mutates and (made := observed.made(each, name)):
+            return Output(name, each, made, name=name)
+    for each in reversed(program.serving):  # an expression, or a name that a predict cell only shows
+        value = observed.value(each)
+        if value is not None and isinstance(each.node, ast.Expr) and ast.unparse(each.node.value) == _unparsed(name):
+            return Output(name, each, value, expression=name)
+    made_names = sorted({n for each in program.serving for n in each.effects.defs if _is_answer(observed.made(each, n))})
+    raise ServingPathError(
+        Diagnostic(
+            code="NBD204",
+            message=f"no tagged cell makes {name!r}{did_you_mean(name, made_names)}; they make {', '.join(made_names) or 'nothing'}",
+            fix="give one of these names with --output NAME",
+        )
+    )
+
+
+def _unparsed(text: str) -> str | None:
+    try:
+        return ast.unparse(ast.parse(text, mode="eval").body)
+    except SyntaxError:
+        return None
+
+
+def _text(statement: Statement) -> str:
+    return statement.source
+
+
+def _answer_expression(last: Statement) -> ast.expr | None:
+    node = last.node
+    if not isinstance(node, ast.Expr):
+        return None
+    return None if last.effects.display and not isinstance(node.value, ast.Name) else node.value
+
+
+def _printed(last: Statement) -> ast.expr | None:
+    """Return E of a last statement `print(E)` or `display(E)`, or a bare expression that only shows something."""
+    value = last.node.value if isinstance(last.node, ast.Expr) else None
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {"print", "display"}:
+        return value.args[0] if len(value.args) == 1 and not isinstance(value.args[0], ast.Starred) else None
+    return value
+
+
+def _last_bound(statements: Sequence[Statement], observed: Observed) -> str | None:
+    for each in reversed(statements):
+        names = [name for name in _target_order(each) if name != "_" and _is_answer(observed.made(each, name))]
+        if names and not each.imports and not each.defines_code and not each.effects.display:
+            return names[-1]
+    return None
+
+
+def _target_order(statement: Statement) -> list[str]:
+    stored = [n for n in ast.walk(statement.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    ordered = [each.id for each in sorted(stored, key=lambda n: (n.lineno, n.col_offset))]
+    return [name for name in dict.fromkeys(ordered) if name in statement.effects.defs]
+
+
+def _is_answer(observation: Observation | None) -> bool:
+    return observation is not None and observation.schema.kind is not Kind.OBJECT
+
+
+# bindings -----------------------------------------------------------------------------------------------------------
+
+
+def binding_candidates(program: Program, observed: Observed) -> tuple[tuple[Observation, Observation], ...]:
+    """Return the pairs (read by predict, made by preprocess) whose rows the recorder should compare."""
+    made = _made_by_preprocess(program, observed)
+    read = {name: seen for name, seen in _read_by_predict(program, observed).items() if seen.has_rows}
+    return tuple((part, whole) for part in read.values() for whole in made.values() if whole.has_rows)
+
+
+def _made_by_preprocess(program: Program, observed: Observed) -> dict[str, Observation]:
+    """Names that the preprocess cells leave behind, the last made last."""
+    made: dict[str, Observation] = {}
+    for each in program.with_role(Role.PREPROCESS):
+        for name in sorted(each.effects.defs | each.effects.mutates):
+            if seen := observed.made(each, name):
+                made.pop(name, None)
+                made[name] = seen
+    return made
+
+
+def _read_by_predict(program: Program, observed: Observed) -> dict[str, Observation]:
+    """Names that the predict cells take from outside, as they stood when first read."""
+    bound: set[str] = set()
+    read: dict[str, Observation] = {}
+    for each in program.with_role(Role.PREDICT):
+        for name in sorted(program.reads(each) - bound):
+            if name not in read and (seen := observed.read(each, name)):
+                read[name] = seen
+        bound |= each.effects.kills
+    return read
+
+
+def find_bindings(program: Program, observed: Observed, output: Output, asked: Mapping[str, str]) -> dict[str, str]:
+    """Return which names of the predict cells are rows of what the preprocess cells make (reader -> maker)."""
+    made = _made_by_preprocess(program, observed)
+    read = _read_by_predict(program, observed)
+    _check_asked(asked, made, read)
+    needed, _ = needed_for(program, program.with_role(Role.PREDICT), output.names)
+    bindings = dict(asked)
+    for name in sorted(needed & set(read)):
+        seen = read[name]
+        if name in bindings or not seen.has_rows or not _aligned(seen, output.observation):
+            continue
+        if name in made and made[name].digest == seen.digest:
+            continue
+        whole = _whole_of(seen, made, observed)
+        if whole is not None:
+            bindings[name] = whole
+    return bindings
+
+
+def _whole_of(part: Observation, made: Mapping[str, Observation], observed: Observed) -> str | None:
+    if part.name in made and observed.are_rows_of(part, made[part.name]):
+        return part.name
+    wholes = [name for name, whole in made.items() if whole.has_rows and observed.are_rows_of(part, whole)]
+    return wholes[-1] if wholes else None
+
+
+def _check_asked(asked: Mapping[str, str], made: Mapping[str, Observation], read: Mapping[str, Observation]) -> None:
+    for reader, maker in asked.items():
+        if reader not in read:
+            raise ServingPathError(_unknown("--bind", reader, "is not read by the predict cells", read))
+        if maker not in made:
+            raise ServingPathError(_unknown("--bind", maker, "is not made by the preprocess cells", made))
+
+
+def _unknown(option: str, name: str, what: str, known: Mapping[str, Observation]) -> Diagnostic:
+    names = [each for each, seen in known.items() if seen.has_rows]
+    return Diagnostic(
+        code="NBD205",
+        message=f"{option}: {name!r} {what}{did_you_mean(name, names)}; possible: {', '.join(names) or 'nothing'}",
+        fix="--bind takes NAME_READ_BY_PREDICT=NAME_MADE_BY_PREPROCESS",
+    )
+
+
+def _aligned(seen: Observation, output: Observation) -> bool:
+    return seen.schema.rows is not None and seen.schema.rows == output.schema.rows
+
+
+# input --------------------------------------------------------------------------------------------------------------
+
+
+def find_input(
+    program: Program, observed: Observed, output: Output, bindings: Mapping[str, str], wanted: str | None
+) -> tuple[Source, Observation]:
+    """Return where the input enters and its recorded value."""
+    candidates = _candidates(program, observed)
+    if wanted is not None:
+        if wanted not in candidates:
+            raise ServingPathError(_no_such_input(wanted, candidates))
+        return candidates[wanted]
+    reaching = {
+        name: (source, seen)
+        for name, (source, seen) in candidates.items()
+        if seen.has_rows and _reaches(program, source, bindings, output)
+    }
+    expected = _expected_rows(program, observed, output, bindings)
+    fitting = {name: each for name, each in reaching.items() if each[1].schema.rows in expected}
+    first = {
+        name: each
+        for name, each in fitting.items()
+        if not any(other != name and _feeds(program, fitting[other][0], name, each, bindings) for other in fitting)
+    }
+    if len(first) == 1:
+        return next(iter(first.values()))
+    raise ServingPathError(_not_one_input(program, output, first or reaching, bool(first)))
+
+
+def _candidates(program: Program, observed: Observed) -> dict[str, tuple[Source, Observation]]:
+    """Every value that could be an input: what the tagged cells read from outside, and what they load or spell out."""
+    bound: set[str] = set()
+    found: dict[str, tuple[Source, Observation]] = {}
+    for each in program.serving:
+        for name in sorted(program.reads(each) - bound):
+            seen = observed.read(each, name)
+            if name not in found and seen is not None and seen.schema.kind is not Kind.OBJECT:
+                found[name] = Source(name), seen
+        for name in sorted(each.effects.kills - bound):
+            seen = observed.made(each, name)
+            if name not in found and seen is not None and seen.schema.kind is not Kind.OBJECT:
+                found[name] = Source(name, each), seen
+        bound |= each.effects.kills
+    return found
+
+
+def _reaches(program: Program, source: Source, bindings: Mapping[str, str], output: Output) -> bool:
+    cut = cut_for(program, source, bindings, output.names, output.statement)
+    return bool(cut.dynamic & output.names) and (bool(cut.served) or output.expression is not None)
+
+
+def _feeds(
+    program: Program, source: Source, name: str, other: tuple[Source, Observation], bindings: Mapping[str, str]
+) -> bool:
+    """Tell whether `name`'s value is made from `source` on the serving path."""
+    cut = cut_for(program, source, bindings, {name})
+    if name not in cut.dynamic:
+        return False
+    return name in bindings or other[0].after is not None
+
+
+def _expected_rows(program: Program, observed: Observed, output: Output, bindings: Mapping[str, str]) -> set[int]:
+    made = _made_by_preprocess(program, observed)
+    wholes = [made[maker].schema.rows for maker in bindings.values() if maker in made]
+    rows = {each for each in wholes if each is not None}
+    if output.observation.schema.rows is not None:
+        rows.add(output.observation.schema.rows)
+    return rows
+
+
+def _no_such_input(wanted: str, candidates: Mapping[str, tuple[Source, Observation]]) -> Diagnostic:
+    return Diagnostic(
+        code="NBD203",
+        message=f"the tagged cells neither read nor make {wanted!r}{did_you_mean(wanted, list(candidates))};"
+        f" they use {_listing(candidates) or 'no data at all'}",
+        fix="give one of these names with --input NAME",
+    )
+
+
+def _not_one_input(
+    program: Program, output: Output, found: Mapping[str, tuple[Source, Observation]], several: bool
+) -> Diagnostic:
+    where = output.statement
+    rows = output.observation.schema.rows
+    if several:
+        message = f"{len(found)} names could be the input of {output.label!r} ({output.observation.schema}): {_listing(found)}"
+        fix = "say which one a client sends: " + " or ".join(f"--input {name}" for name in found)
+    elif found:
+        message = (
+            f"the output {output.label!r} has {rows} row{'s' if rows != 1 else ''} ({output.observation.schema}), but what it is made"
+            f" from has not: {_listing(found)}; a service must answer every row that it is sent"
+        )
+        fix = "answer every row (no slice, filter or aggregate), or name another output with --output NAME"
+    else:
+        message = f"the output {output.label!r} depends on no data that the tagged cells read from outside: the request is written into the cells"
+        fix = "assign the request to a name before the predict cell (X_new = ...; model.predict(X_new)) and give --input X_new"
+    return Diagnostic(code="NBD202", cell=where.cell, line=where.line, message=message, fix=fix)
+
+
+def _listing(found: Mapping[str, tuple[Source, Observation]]) -> str:
+    return ", ".join(f"{name} ({seen.schema})" for name, (_, seen) in found.items())

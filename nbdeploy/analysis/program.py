@@ -1,0 +1,203 @@
+"""The notebook as one program: its statements in cell order, each with its effects."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from nbdeploy.analysis import knowledge as known
+from nbdeploy.analysis.effects import Effects, effects_of
+from nbdeploy.notebook.cells import Cell, Notebook, Role
+
+__all__ = ["Place", "Program", "Statement", "read_program"]
+
+Place = tuple[int, int, int]
+"""Where a statement stands: cell, line, and its position among the statements that begin on that line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One top-level statement. `line` and `end_line` are 1-based inside the cell; `source` is the user's own text."""
+
+    index: int
+    cell: int
+    line: int
+    end_line: int
+    role: Role | None
+    source: str
+    comment: str
+    node: ast.stmt
+    effects: Effects
+    position: int = 0
+
+    @property
+    def place(self) -> Place:
+        return self.cell, self.line, self.position
+
+    @property
+    def defines_code(self) -> bool:
+        return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+    @property
+    def imports(self) -> bool:
+        return isinstance(self.node, ast.Import | ast.ImportFrom)
+
+
+@dataclass(frozen=True)
+class Program:
+    """All statements that a run of the notebook executes, in order."""
+
+    notebook: Notebook
+    statements: tuple[Statement, ...]
+    modules: frozenset[str] = frozenset()  # names that imports bind
+    displays: frozenset[str] = frozenset()  # those of them that only show things (matplotlib, seaborn, ...)
+
+    def with_role(self, *roles: Role) -> tuple[Statement, ...]:
+        return tuple(each for each in self.statements if each.role in roles)
+
+    @cached_property
+    def serving(self) -> tuple[Statement, ...]:
+        """The preprocess cells, then the predict cells, each in notebook order."""
+        return self.with_role(Role.PREPROCESS) + self.with_role(Role.PREDICT)
+
+    def definition_of(self, name: str, before: Statement) -> Statement | None:
+        """Return the last statement that binds `name` before the given one runs."""
+        for each in reversed(self.statements[: before.index]):
+            if name in each.effects.defs and (name in each.effects.kills or each.imports):
+                return each
+        return None
+
+    def code_behind(self, names: Iterable[str], before: Statement) -> dict[str, Statement]:
+        """Return the notebook's functions and classes that `names` reach by calling one another, with their definitions."""
+        found: dict[str, Statement] = {}
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            definition = self.definition_of(name, before)
+            if name in found or definition is None or not definition.defines_code:
+                continue
+            found[name] = definition
+            waiting += [*definition.effects.late, *definition.effects.refs]
+        return found
+
+    def reads(self, statement: Statement) -> frozenset[str]:
+        """Names that the statement reads, also through the functions of the notebook that it may call."""
+        direct = statement.effects.refs | (statement.effects.late if not statement.defines_code else frozenset())
+        code = self.code_behind(direct, statement)
+        through = {name for each in code.values() for name in each.effects.late | each.effects.refs}
+        return frozenset(direct | through)
+
+    @cached_property
+    def sharing(self) -> Mapping[str, frozenset[str]]:
+        """For each name the names that may share an object with it (itself included)."""
+        groups: dict[str, set[str]] = {}
+        for each in self.statements:
+            for left, right in each.effects.aliases:
+                merged = groups.get(left, {left}) | groups.get(right, {right})
+                for name in merged:
+                    groups[name] = merged
+        return {name: frozenset(group) for name, group in groups.items()}
+
+    def shares(self, name: str) -> frozenset[str]:
+        return self.sharing.get(name, frozenset({name}))
+
+
+def read_program(notebook: Notebook) -> Program:
+    """Return the statements of all Python cells that run (`skip` cells don't)."""
+    cells = [cell for cell in notebook.cells if cell.code is not None and cell.role is not Role.SKIP]
+    parsed = [(cell, _parse(cell)) for cell in cells]
+    modules, displays = _imported(node for _, nodes in parsed for node in nodes)
+    statements: list[Statement] = []
+    for cell, nodes in parsed:
+        lines = cell.code.python.splitlines() if cell.code else []
+        previous_end = position = 0
+        previous_line = -1
+        for node in nodes:
+            position = position + 1 if _first_line(node) == previous_line else 0
+            previous_line = _first_line(node)
+            comment = _comment_above(lines, previous_end, previous_line)
+            previous_end = node.end_lineno or node.lineno
+            if isinstance(node, ast.Pass):
+                continue
+            statements.append(
+                Statement(
+                    index=len(statements),
+                    cell=cell.index,
+                    line=_first_line(node),
+                    end_line=previous_end,
+                    role=cell.role if cell.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST, Role.PARAMETERS} else None,
+                    source=_source(cell.code.python if cell.code else "", node),
+                    comment=comment,
+                    node=node,
+                    effects=effects_of(node, modules, displays),
+                    position=position,
+                )
+            )
+    return Program(notebook, tuple(statements), modules, displays)
+
+
+def _parse(cell: Cell) -> list[ast.stmt]:
+    assert cell.code is not None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SyntaxWarning)  # "\d" in a plain string: the user's, and shown when the cell runs
+        tree = compile(
+            cell.code.python,
+            f"<cell {cell.index}>",
+            "exec",
+            ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
+            dont_inherit=True,
+        )
+    assert isinstance(tree, ast.Module)
+    return tree.body
+
+
+def _first_line(node: ast.stmt) -> int:
+    decorators = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(each.lineno for each in decorators)])
+
+
+def _source(text: str, node: ast.stmt) -> str:
+    lines = text.splitlines(keepends=True)
+    first, last = _first_line(node) - 1, (node.end_lineno or node.lineno) - 1
+    if first < node.lineno - 1 or node.col_offset == 0:
+        start = 0
+    else:
+        start = len(lines[first].encode()[: node.col_offset].decode())
+    block = lines[first : last + 1]
+    end = len(block[-1].encode()[: node.end_col_offset].decode())
+    trailing = block[-1][end:].strip()
+    block[-1] = block[-1].rstrip("\n") if trailing.startswith("#") else block[-1][:end]
+    block[0] = block[0][start:]
+    return "".join(block)
+
+
+def _comment_above(lines: list[str], after: int, line: int) -> str:
+    """Return the comment lines that stand directly above a statement."""
+    found: list[str] = []
+    for text in reversed(lines[after : line - 1]):
+        if not text.lstrip().startswith("#"):
+            break
+        found.append(text.strip())
+    return "\n".join(reversed(found))
+
+
+def _imported(nodes: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str]]:
+    modules: set[str] = set()
+    displays: set[str] = set()
+    for node in _walk_statements(nodes):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for alias in node.names:
+                name = alias.asname or alias.name.split(".")[0]
+                origin = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
+                modules.add(name)
+                if origin.split(".")[0] in known.DISPLAY_MODULES:
+                    displays.add(name)
+    return frozenset(modules), frozenset(displays)
+
+
+def _walk_statements(nodes: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+    for node in nodes:
+        yield from ast.walk(node)

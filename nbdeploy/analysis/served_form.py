@@ -1,0 +1,114 @@
+"""The form in which a tagged statement serves: without what it only shows, and with `transform` where it learnt.
+
+A user's statement is never rewritten beyond these two cuts: nested statements that only display are left out of compound
+statements, and `x.fit_transform(rows)` becomes `x.transform(rows)` with the fitted `x`, which the proof then compares.
+"""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+from dataclasses import replace
+
+from nbdeploy.analysis.effects import effects_of, is_display, root_name
+from nbdeploy.analysis.program import Statement
+
+__all__ = ["fitted_receivers", "transforming", "without_display"]
+
+Edit = tuple[int, int, str]  # start and end offset in the source, and the new text
+
+
+def without_display(statement: Statement, modules: frozenset[str], displays: frozenset[str]) -> Statement:
+    """Return the statement without the nested statements that only show something."""
+    if not isinstance(statement.node, ast.For | ast.While | ast.If | ast.With | ast.Try):
+        return statement
+    tree = ast.parse(_own(statement)).body[0]
+    edits = _display_edits(tree, _own(statement), displays)
+    if not edits:
+        return statement
+    return _rebuilt(statement, _apply(_own(statement), edits), modules, displays)
+
+
+def fitted_receivers(statement: Statement) -> tuple[str, ...]:
+    """Names of the fitted objects if every training call of the statement is a `name.fit_transform(...)`, else ()."""
+    if isinstance(statement.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return ()
+    calls = statement.effects.trains
+    if not calls or any(each.method != "fit_transform" or each.receiver is None for each in calls):
+        return ()
+    return tuple(dict.fromkeys(each.receiver for each in calls if each.receiver is not None))
+
+
+def transforming(statement: Statement, modules: frozenset[str], displays: frozenset[str]) -> Statement:
+    """Return the statement with each `name.fit_transform(rows, ...)` as `name.transform(rows)`."""
+    source = _own(statement)
+    edits: list[Edit] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fit_transform":
+            end = _offset(source, node.func.end_lineno, node.func.end_col_offset)
+            edits.append((end - len("fit_transform"), end, "transform"))
+            if node.args and (len(node.args) > 1 or node.keywords):
+                first = node.args[0]
+                start = _offset(source, first.end_lineno, first.end_col_offset)
+                edits.append((start, _offset(source, node.end_lineno, node.end_col_offset) - 1, ""))
+    return _rebuilt(statement, _apply(source, edits), modules, displays)
+
+
+def _own(statement: Statement) -> str:
+    return textwrap.dedent(statement.source)
+
+
+def _rebuilt(statement: Statement, source: str, modules: frozenset[str], displays: frozenset[str]) -> Statement:
+    body = ast.parse(source).body
+    node = body[0] if body else ast.Pass()
+    return replace(statement, source=source, node=node, effects=effects_of(node, modules, displays))
+
+
+def _display_edits(tree: ast.stmt, source: str, displays: frozenset[str]) -> list[Edit]:
+    edits: list[Edit] = []
+    for parent in ast.walk(tree):
+        for block in ("body", "orelse", "finalbody"):
+            body = getattr(parent, block, None)
+            if not isinstance(body, list) or not body or isinstance(parent, ast.Lambda):
+                continue
+            shown = [each for each in body if isinstance(each, ast.stmt) and _only_shows(each, displays)]
+            for position, each in enumerate(shown):
+                keep_block = position == 0 and len(shown) == len(body)
+                edits.append(_removal(source, each, "pass" if keep_block else ""))
+    return edits
+
+
+def _only_shows(statement: ast.stmt, displays: frozenset[str]) -> bool:
+    if isinstance(statement, ast.Assign):
+        names = [root_name(target) for target in statement.targets]
+        return names == ["_"] and is_display(statement, displays)
+    return isinstance(statement, ast.Expr) and is_display(statement, displays)
+
+
+def _removal(source: str, node: ast.stmt, instead: str) -> Edit:
+    start = _offset(source, node.lineno, node.col_offset)
+    end = _offset(source, node.end_lineno, node.end_col_offset)
+    if instead:
+        return start, end, instead
+    line_start = source.rfind("\n", 0, start) + 1
+    line_end = source.find("\n", end)
+    line_end = len(source) if line_end < 0 else line_end + 1
+    alone = not source[line_start:start].strip() and not source[end:line_end].split("#")[0].strip()
+    return (line_start, line_end, "") if alone else (start, end, "pass")
+
+
+def _offset(source: str, line: int | None, column: int | None) -> int:
+    """Turn ast's line and utf-8 column into an offset in the text."""
+    lines = source.splitlines(keepends=True)
+    row = (line or 1) - 1
+    return sum(len(each) for each in lines[:row]) + len(lines[row].encode()[: column or 0].decode())
+
+
+def _apply(source: str, edits: list[Edit]) -> str:
+    outer: list[Edit] = []
+    for edit in sorted(edits, key=lambda each: (each[0], -each[1])):
+        if not outer or edit[0] >= outer[-1][1]:
+            outer.append(edit)
+    for start, end, text in reversed(outer):
+        source = source[:start] + text + source[end:]
+    return source

@@ -1,0 +1,88 @@
+"""The training path: the statements that the frozen values are made by, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from nbdeploy.analysis.effects import AMBIENT_STATE
+from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.served_form import without_display
+
+__all__ = ["Slice", "Target", "is_learnt", "slice_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A name as it stands when the statements up to `before` (an index, exclusive) have run."""
+
+    name: str
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The statements that make the targets, in order, without what only shows something; and the names that they lack."""
+
+    statements: tuple[Statement, ...]
+    targets: tuple[Target, ...]
+    missing: frozenset[str] = frozenset()
+
+
+def slice_for(program: Program, targets: Iterable[Target]) -> Slice:
+    """Return the backward slice for the targets.
+
+    A statement belongs to it if it binds or changes a needed name, or an object that a needed name may share; a statement
+    that changes the process (a seed, an option) if anything after it is needed.
+    """
+    wanted = tuple(targets)
+    needed: set[str] = set()
+    kept: list[Statement] = []
+    for each in reversed(program.statements):
+        needed |= {target.name for target in wanted if target.before == each.index + 1}
+        if each.effects.display or not needed or not _makes(program, each, needed):
+            continue
+        pruned = without_display(each, program.modules, program.displays)
+        kept.append(pruned)
+        needed = (needed - (pruned.effects.kills - pruned.effects.mutates)) | pruned.effects.refs | pruned.effects.late
+    kept.reverse()
+    bound = {name for each in kept for name in each.effects.defs}
+    return Slice(tuple(kept), wanted, frozenset(needed - bound))
+
+
+def _makes(program: Program, statement: Statement, needed: set[str]) -> bool:
+    effects = statement.effects
+    if effects.defs & needed or AMBIENT_STATE in effects.mutates:
+        return True
+    changed = {other for name in effects.mutates for other in program.shares(name)}
+    return bool(changed & needed)
+
+
+# Functions of modules that make a constant of their literal arguments.
+_CONSTANT_MAKERS = frozenset({"compile", "date", "datetime", "join", "timedelta", "to_datetime", "arange", "linspace"})
+
+
+def is_learnt(program: Program, name: str, before: Statement) -> bool:
+    """Tell whether a value comes from data (`df.age.median()`) and not from what is written in the notebook (`0.5`)."""
+    found = slice_for(program, [Target(name, before.index)])
+    return any(_reads_data(program, each) for each in found.statements if not (each.imports or each.defines_code))
+
+
+def _reads_data(program: Program, statement: Statement) -> bool:
+    for node in ast.walk(statement.node):
+        if isinstance(node, ast.Call) and not _makes_constant(program, node):
+            return True
+    return False
+
+
+def _makes_constant(program: Program, call: ast.Call) -> bool:
+    literal = all(_is_plain(each) for each in (*call.args, *(keyword.value for keyword in call.keywords)))
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    constructs = name[:1].isupper() or name in _CONSTANT_MAKERS
+    builtin = isinstance(call.func, ast.Name) and name in {"dict", "list", "set", "tuple", "float", "int", "str", "range", "sorted"}
+    return (literal and constructs) or builtin
+
+
+def _is_plain(node: ast.expr) -> bool:
+    return not any(isinstance(each, ast.Call | ast.Attribute | ast.Subscript) for each in ast.walk(node))

@@ -1,0 +1,254 @@
+"""The commands: each parses its options, makes one call and says how the answer is shown."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbdeploy.errors import Diagnostic, UsageError
+from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from typing import TextIO
+
+    from nbdeploy.progress import Progress
+
+__all__ = ["COMMANDS", "Answer", "Command"]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a command gives: the JSON document, how a rich console shows it, and the exit status."""
+
+    document: Any
+    show: Callable[[Any], None]
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    name: str
+    summary: str
+    example: str
+    options: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace, TextIO], Answer]
+
+
+def check_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NB", help="a notebook's file")
+
+
+def check(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    from nbdeploy.deploy import check
+
+    answers = [check(path).as_json() for path in options.notebooks]
+    return Answer({"notebooks": answers}, lambda console: show_checks(answers, console), int(not all_ok(answers)))
+
+
+def show_checks(answers: list[Any], console: Any) -> None:
+    from nbdeploy.frontends.rendering import print_diagnostics
+
+    for each in answers:
+        console.print(each["path"], style="bold", markup=False, highlight=False, soft_wrap=True)
+        print_diagnostics(each["diagnostics"], console)
+        if each["ok"]:
+            console.print("no errors", style="green")
+
+
+def all_ok(answers: list[Any]) -> bool:
+    return all(each["ok"] for each in answers)
+
+
+def slice_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
+    parser.add_argument("--for", dest="variable", required=True, metavar="NAME", help="the variable to make")
+    parser.add_argument("--cell", type=int, metavar="K", help="as it stands after cell K, from 0 (default: the end)")
+
+
+def slice_notebook(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    from nbdeploy.deploy import slice_for
+
+    found = slice_for(options.notebook, options.variable, options.cell)
+    return Answer(found.as_json(), lambda console: console.file.write(found.code.rstrip("\n") + "\n"))
+
+
+def export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
+    parser.add_argument("--name", help="the package's name")
+    add_deploy_options(parser)
+
+
+def export(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    if options.out is None:
+        raise wrong_use("export needs --out", f"nbdeploy export {options.notebook} --out DIR")
+    from nbdeploy.deploy import export
+
+    with progress_view(options) as progress:
+        made = export(deploy_request(options, options.notebook), options.out, progress)
+    return deployed(made)
+
+
+def deploy_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
+    parser.add_argument("--name", help="the service's name (default: the notebook's settings, or its file name)")
+    parser.add_argument("--check", action="store_true", help="diagnostics only: nothing runs")
+    add_deploy_options(parser)
+
+
+def deploy(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    if options.check:
+        return check(argparse.Namespace(notebooks=[options.notebook]), stdout)
+    request = deploy_request(options, options.notebook)
+    from nbdeploy.deploy import deploy
+
+    with progress_view(options) as progress:
+        made = deploy(request, progress)
+    return deployed(made)
+
+
+def deployed(made: Any) -> Answer:
+    from nbdeploy.frontends.rendering import print_deployment
+
+    return Answer(made.as_json(), lambda console: print_deployment(made, console))
+
+
+def progress_view(options: argparse.Namespace) -> AbstractContextManager[Progress]:
+    from nbdeploy.frontends.progress_views import quiet_view, terminal_view
+
+    return quiet_view() if options.quiet else terminal_view()
+
+
+def run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="an exported package")
+    stage = "a stage and its options: train, evaluate, predict (--json and --quiet come before DIR)"
+    parser.add_argument("stage", nargs=argparse.REMAINDER, metavar="STAGE ...", help=stage)
+
+
+def run(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    command = [sys.executable, "-m", f"{module_of(options.folder)}.pipeline", *options.stage]
+    # A person sees the stage's own output; a program gets one document, and the stage's output on stderr.
+    out = None if options.json else stdout
+    status = subprocess.run(command, cwd=options.folder, stdout=out, check=False).returncode
+    document = {"ok": status == 0, "package": str(options.folder), "stage": options.stage, "status": status}
+    return Answer(document, lambda console: None, status if status in (0, 2) else 1)
+
+
+def module_of(folder: Path) -> str:
+    """Return the import name of the exported package in `folder`, as its contract states it."""
+    import json
+
+    try:
+        return str(json.loads((folder / "contract.json").read_text("utf-8"))["module"])
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        message = f"{folder} is not an exported package: no contract.json that names its module ({error})"
+        fix = "give the folder that `nbdeploy export` wrote, or the package that `nbdeploy show NAME` names"
+        raise UsageError(Diagnostic(code="NBD705", message=message, fix=fix)) from None
+
+
+def serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="NAME[:VERSION]", help="a deployed service (default version: the newest)")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=port, default=3000, help="default: 3000")
+
+
+def port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
+    return int(text)
+
+
+def serve(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    import json
+
+    from nbdeploy.home import load_deployment
+
+    name, _, version = options.target.partition(":")
+    found = load_deployment(name, version or None)
+    address = f"http://{options.host}:{options.port}"
+    if options.json:
+        stdout.write(json.dumps({"ok": True, "name": name, "bento_tag": bento_of(found), "url": address}) + "\n")
+        stdout.flush()
+    elif not options.quiet:
+        print(f"serving {bento_of(found)} on {address} (Ctrl-C ends it)", file=sys.stderr)
+    status = served([bento_of(found), "--host", options.host, "--port", str(options.port)])
+    return Answer({}, lambda console: None, status)
+
+
+def bento_of(found: Any) -> str:
+    """Return what `bentoml serve` takes: the Bento's folder where it still lies, else its tag."""
+    path, tag = found.get("bento_path"), found.get("bento_tag")
+    if path and Path(path).is_dir():
+        return str(path)
+    if not tag:
+        fix = "deploy it: `nbdeploy deploy NB --name NAME` (`export` builds no Bento)"
+        message = f"{found.get('name')} {found.get('version')} has no Bento"
+        raise UsageError(Diagnostic(code="NBD708", message=message, fix=fix))
+    return str(tag)
+
+
+def served(arguments: list[str]) -> int:
+    """Become the server: signals and the terminal then belong to it alone."""
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    command = [sys.executable, "-m", "bentoml", "serve", *arguments]
+    if os.name == "posix":
+        os.execv(sys.executable, command)
+    return subprocess.call(command)
+
+
+def no_options(parser: argparse.ArgumentParser) -> None:
+    """Take nothing beyond what every command takes."""
+
+
+def list_all(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    from nbdeploy.home import list_deployments
+
+    found = [dict(each) for each in list_deployments()]
+    return Answer({"deployments": found}, lambda console: show_list(found, console))
+
+
+def show_list(found: list[Any], console: Any) -> None:
+    from nbdeploy.frontends.rendering import print_table
+
+    heads = ("name", "version", "bento_tag", "package")
+    if found:
+        print_table(heads, [[each.get(head) or "" for head in heads] for each in found], console)
+    else:
+        console.print("nothing is deployed yet: nbdeploy deploy NB --name NAME")
+
+
+def show_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("target", metavar="NAME[:VERSION]", help="a deployed service (default version: the newest)")
+
+
+def show(options: argparse.Namespace, stdout: TextIO) -> Answer:
+    from nbdeploy.frontends.rendering import print_answer
+    from nbdeploy.home import load_deployment
+
+    name, _, version = options.target.partition(":")
+    found = load_deployment(name, version or None)
+    return Answer(found, lambda console: print_answer(found, console))
+
+
+COMMANDS = (
+    Command("check", "say what stands in the way of a deploy; never runs the notebook",
+            "nbdeploy check titanic.ipynb", check_options, check),
+    Command("slice", "print the smallest program of the notebook that makes one variable",
+            "nbdeploy slice titanic.ipynb --for model --cell 7", slice_options, slice_notebook),
+    Command("export", "write the script pipeline, without Bento and MLflow",
+            "nbdeploy export titanic.ipynb --out titanic", export_options, export),
+    Command("deploy", "record, export, prove, track and build a notebook",
+            "nbdeploy deploy titanic.ipynb --name titanic --budget p99_ms=20", deploy_options, deploy),
+    Command("run", "run a stage of an exported package: train, evaluate, predict",
+            "nbdeploy run titanic train", run_options, run),
+    Command("serve", "serve a deployed Bento on this machine, in the foreground",
+            "nbdeploy serve titanic --port 3000", serve_options, serve),
+    Command("list", "list what is deployed", "nbdeploy list --json", no_options, list_all),
+    Command("show", "show one deployment: its gates, its places", "nbdeploy show titanic", show_options, show),
+)  # fmt: skip

@@ -1,0 +1,108 @@
+"""The deploy settings that a notebook carries itself, in `metadata.nbdeploy`. The command line wins over them."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbdeploy.errors import Diagnostic
+
+__all__ = ["Settings", "read_settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `metadata.nbdeploy` says; the fields mean what they mean in a `DeployRequest`."""
+
+    name: str | None = None
+    input: str | None = None
+    output: str | None = None
+    bind: Mapping[str, str] = field(default_factory=dict, hash=False)
+    budget: Mapping[str, float] = field(default_factory=dict, hash=False)
+    metrics: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+
+
+def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
+    """Read the settings in a notebook's metadata; what is wrong with them comes back as NBD009, and is left out."""
+    raw = metadata.get("nbdeploy")
+    if raw is None:
+        return Settings(), ()
+    if not isinstance(raw, Mapping):
+        return Settings(), (_problem(f"metadata.nbdeploy is {_shown(raw)}, not an object", "make it an object"),)
+    known: dict[str, Any] = {}
+    problems: list[Diagnostic] = []
+    for key, value in raw.items():
+        form = _FORMS.get(key)
+        if form is None:
+            problems.append(_unknown(key))
+        elif value is None:
+            continue
+        elif form.accepts(value):
+            known[key] = form.make(value)
+        else:
+            problems.append(_problem(f"metadata.nbdeploy.{key} is {_shown(value)}", f"it must be {form.text}"))
+    return Settings(**known), tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    text: str
+    accepts: Callable[[Any], bool]
+    make: Callable[[Any], Any]
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(float(value)) and value >= 0
+    except OverflowError:
+        return False
+
+
+def _is_map(accepts: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, Mapping) and all(_is_text(k) and accepts(v) for k, v in value.items())
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(_is_text(each) for each in value)
+
+
+_TEXT = _Form("a text", _is_text, str)
+_TEXTS = _Form('a list of texts, such as ["rmse"]', _is_texts, tuple)
+_FORMS = {
+    "name": _TEXT,
+    "input": _TEXT,
+    "output": _TEXT,
+    "bind": _Form('an object of names, such as {"X_test": "X"}', _is_map(_is_text), dict),
+    "budget": _Form(
+        'an object of numbers from 0 on, such as {"p99_ms": 20}',
+        _is_map(_is_number),
+        lambda value: {key: float(number) for key, number in value.items()},
+    ),
+    "metrics": _TEXTS,
+    "allow": _TEXTS,
+}
+
+
+def _unknown(key: str) -> Diagnostic:
+    close = difflib.get_close_matches(str(key).lower(), _FORMS, n=1)
+    fix = f"did you mean {close[0]!r}?" if close else f"the keys are {', '.join(_FORMS)}"
+    return _problem(f"metadata.nbdeploy has the unknown key {_shown(key)}", fix)
+
+
+def _problem(message: str, fix: str) -> Diagnostic:
+    return Diagnostic(code="NBD009", message=message, fix=fix)
+
+
+def _shown(value: Any) -> str:
+    text = ascii(value) if isinstance(value, str | int | float) else type(value).__name__
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,103 @@
+"""Write what stands between HTTP and the exported package: `schema.py`, `service.py` and `bentofile.yaml`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from string import Template
+from textwrap import indent
+from typing import TYPE_CHECKING, Any
+
+from nbdeploy.analysis.values import ROW_KINDS, Kind, Schema
+from nbdeploy.packaging.schema import parse_name, request_field, schema_module
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["bentofile", "request_body", "schema_module", "service_module"]
+
+TEMPLATES = Path(__file__).parent / "templates"
+MAX_EXAMPLE = 2_000  # characters: the example is there to be read
+
+SHAPES = {
+    Kind.TABLE: "[{...}, ...]",
+    Kind.RECORD: "{...}",
+    Kind.SCALAR: "...",
+}
+
+
+def service_module(
+    module: str, name: str, input: Schema, output: Schema, example: Any = None, *, single: bool = False
+) -> str:
+    """Return the text of `service.py`, the only file of a package that knows BentoML.
+
+    `example` is a whole JSON-able request body, shown in the file's docstring. `single` as in `schema_module`.
+    """
+    field = request_field(input)
+    by_row = not single and input.kind in ROW_KINDS
+    return _template("service.py.txt").substitute(
+        module=module,
+        name=name,
+        name_literal=json.dumps(name),
+        field=field,
+        shape=SHAPES.get(input.kind, "[...]"),
+        parse=parse_name(input),
+        rows_of_import=", rows_of" if by_row else "",
+        promise="; prediction i answers row i" if by_row else "",
+        promise_doc="; prediction i answers row i" if by_row else "",
+        summary=_one_line(f"Predicts with the model of {name}."),
+        predict_doc="Predict for each row." if by_row else "Predict for one input.",
+        predict_body=indent(_predict_body(by_row), " " * 8).strip(),
+        example=_example(example),
+    )
+
+
+def bentofile(name: str, *, labels: Mapping[str, str] | None = None, python_version: str | None = None) -> str:
+    """Return the text of `bentofile.yaml`. `python_version` is `major.minor`; by default this interpreter's."""
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted((labels or {}).items())]
+    return _template("bentofile.yaml.txt").substitute(
+        name=name,
+        labels="\n".join(lines) if lines else "  {}",
+        python_version=python_version or f"{sys.version_info.major}.{sys.version_info.minor}",
+    )
+
+
+def request_body(input: Schema, value: Any) -> dict[str, Any]:
+    """Wrap a JSON-able input (a table's records, else the value) as the service takes it."""
+    return {request_field(input): value}
+
+
+def _template(name: str) -> Template:
+    return Template((TEMPLATES / name).read_text(encoding="utf-8"))
+
+
+def _one_line(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("\\", "").replace('"""', "'''")
+
+
+def _example(body: Any) -> str:
+    if body is None:
+        return ""
+    text = json.dumps(body, ensure_ascii=True, allow_nan=False)
+    if len(text) > MAX_EXAMPLE:
+        return ""
+    shell = text.replace("'", "'\\''").replace("\\", "\\\\").replace('"""', '""\\"')
+    return f"\n    curl localhost:3000/predict -H 'Content-Type: application/json' -d '{shell}'\n"
+
+
+def _predict_body(by_row: bool) -> str:
+    empty = "if not sent:\n    return respond({'predictions': [], 'version': version()})\n".replace("'", '"')
+    call = """\
+try:
+    output = predict(value)
+except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+    logger.exception("the model refused a request that its schema allows")
+    return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
+"""
+    check = """\
+if rows_of(output) != len(sent):
+    raise RuntimeError(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted")
+"""
+    return (empty + call + check if by_row else call) + "predictions = answer(output)"

@@ -1,0 +1,187 @@
+"""Run a Bento as a real server on this machine: a process group of its own, always stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbdeploy.errors import Diagnostic, EnvironmentProblem
+from nbdeploy.packaging.bento import BuiltBento, find, home
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ServedBento", "running"]
+
+READY_SECONDS = 120.0
+STOP_SECONDS = 10.0
+TAIL_LINES = 25
+LOOPBACK = "127.0.0.1"
+PORT_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ServedBento:
+    """A server that answers. `ready_seconds` is the time from its start to its first ready answer."""
+
+    host: str
+    port: int
+    log: Path
+    process: int
+    ready_seconds: float
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    def log_tail(self, lines: int = TAIL_LINES) -> str:
+        """Return the last lines of the server's log."""
+        return _tail(self.log, lines)
+
+
+class _PortTaken(Exception):
+    """Another process took the port between our choice and the server's start."""
+
+
+@contextlib.contextmanager
+def running(
+    what: BuiltBento | str | Path,
+    *,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    log: Path | None = None,
+    ready_seconds: float = READY_SECONDS,
+) -> Iterator[ServedBento]:
+    """Serve a Bento (itself, its tag) or an exported folder until the block ends; a free port where none is named.
+
+    Raises EnvironmentProblem NBD606: there is no such Bento; NBD607: the server did not become ready.
+    """
+    folder = _folder(what)
+    with contextlib.ExitStack() as stack:
+        if log is None:
+            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="nbdeploy-serve-"))
+            log = Path(scratch) / "server.log"
+        yield stack.enter_context(_started(folder, host, port, log, ready_seconds))
+
+
+@contextlib.contextmanager
+def _started(folder: Path, host: str, port: int | None, log: Path, seconds: float) -> Iterator[ServedBento]:
+    for attempt in range(PORT_TRIES):
+        chosen = port or _free_port(host)
+        process = _spawn(folder, host, chosen, log)
+        try:
+            try:
+                took = _wait_ready(process, host, chosen, log, seconds)
+            except _PortTaken:
+                if port is None and attempt + 1 < PORT_TRIES:
+                    continue
+                raise _not_ready(f"port {chosen} is taken by another process", log) from None
+            yield ServedBento(host, chosen, log, process.pid, took)
+            return
+        finally:
+            _stop(process)
+
+
+def _folder(what: BuiltBento | str | Path) -> Path:
+    if isinstance(what, BuiltBento):
+        return what.path
+    return what if isinstance(what, Path) else find(what).path
+
+
+def _spawn(folder: Path, host: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+    """Start the server, from the Bento's folder: BentoML may take a tag for another one that begins alike."""
+    command = [sys.executable, "-m", "bentoml", "serve", str(folder), "--host", host, "--port", str(port)]
+    environment = {
+        **os.environ,
+        "BENTOML_HOME": str(home()),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",  # a Bento is not written to
+    }
+    # PYTHONPATH would let modules of this process' project win over the Bento's own.
+    environment.pop("PYTHONPATH", None)
+    with log.open("wb") as out:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            cwd=log.parent,
+            start_new_session=True,
+        )
+
+
+def _wait_ready(process: subprocess.Popen[bytes], host: str, port: int, log: Path, seconds: float) -> float:
+    """Return how long it took until /readyz said yes."""
+    started = time.monotonic()
+    while time.monotonic() - started < seconds:
+        if process.poll() is not None:
+            if "Address already in use" in _tail(log, 200):
+                raise _PortTaken
+            raise _not_ready(f"the server ended with status {process.returncode} before it was ready", log)
+        if _is_ready(host, port) and process.poll() is None:
+            return time.monotonic() - started
+        if _gives_up(log):
+            raise _not_ready("the server's worker can't start", log)
+        time.sleep(0.05)
+    raise _not_ready(f"the server was not ready after {seconds:.0f} seconds", log)
+
+
+def _gives_up(log: Path) -> bool:
+    """Whether the worker died: BentoML's supervisor would start it again for ever."""
+    text = _tail(log, 400)
+    return "Application startup failed" in text or text.count("Traceback (most recent call last)") >= 2
+
+
+def _is_ready(host: str, port: int) -> bool:
+    connection = HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == 200
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask the server to end, then end what is left of its group. Waits, so that no zombie stays."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as listener:
+        listener.bind((host, 0))
+        return int(listener.getsockname()[1])
+
+
+def _tail(log: Path, lines: int) -> str:
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _not_ready(why: str, log: Path) -> EnvironmentProblem:
+    tail = _tail(log, TAIL_LINES)
+    message = f"{why}; its last words:\n{tail}" if tail else why
+    fix = "the last lines say what the service lacks; `nbdeploy serve NAME` starts it by hand"
+    return EnvironmentProblem(Diagnostic(code="NBD607", message=message, fix=fix))

@@ -1,0 +1,69 @@
+"""What the recorder shall look at: which names before and after which statements. JSON, since it crosses into the kernel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.served_form import fitted_receivers, transforming
+from nbdeploy.notebook.cells import Role
+
+__all__ = ["Substitution", "plan_of", "substitutions"]
+
+
+@dataclass(frozen=True, slots=True)
+class Substitution:
+    """A training statement that a run with live objects does not repeat.
+
+    It is left out, or it takes the live objects `takes`, or it runs in its served form `source` (`transform`).
+    """
+
+    statement: Statement
+    takes: tuple[str, ...] = ()
+    source: str | None = None
+
+
+def plan_of(program: Program, live: Iterable[Substitution] = ()) -> dict[str, Any]:
+    """Return the plan: for each tagged statement the names to observe before and after, and whether its value counts."""
+    plan: dict[str, list[dict[str, Any]]] = {}
+    for each in program.statements:
+        if each.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST}:
+            plan.setdefault(str(each.cell), []).append(_observations(program, each))
+    for substitution in live:
+        place = list(substitution.statement.place)
+        entries = plan.setdefault(str(substitution.statement.cell), [])
+        entry = next((each for each in entries if each["place"] == place), None)
+        if entry is None:
+            entry = {"place": place, "before": [], "after": []}
+            entries.append(entry)
+        entry["instead"] = {"takes": list(substitution.takes), "source": substitution.source}
+    return {"cells": plan}
+
+
+def _observations(program: Program, statement: Statement) -> dict[str, Any]:
+    effects = statement.effects
+    after = effects.defs | effects.mutates | {each.receiver for each in effects.trains if each.receiver}
+    return {
+        "place": list(statement.place),
+        "before": sorted(program.reads(statement)),
+        "after": sorted(after),
+    }
+
+
+def substitutions(program: Program, live: Iterable[str]) -> tuple[Substitution, ...]:
+    """Return what a run that is given the live objects `live` does instead of training them again."""
+    names = frozenset(live)
+    found = []
+    for each in program.statements:
+        if each.imports or each.defines_code:
+            continue
+        changed = {other for name in each.effects.mutates for other in program.shares(name)}
+        if each.effects.defs & names:
+            found.append(Substitution(each, takes=tuple(sorted(each.effects.defs & names))))
+        elif fitted_receivers(each) and names & set(fitted_receivers(each)):
+            found.append(Substitution(each, source=transforming(each, program.modules, program.displays).source))
+        elif each.effects.trains and (changed | each.effects.mutates) & names and not each.effects.kills - names:
+            found.append(Substitution(each))
+    return tuple(found)
