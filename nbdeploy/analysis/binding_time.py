@@ -11,7 +11,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nbdeploy.analysis.effects import AMBIENT_STATE, effects_of
+from nbdeploy.analysis.effects import AMBIENT_STATE
 from nbdeploy.analysis.knowledge import TRAINING_METHODS
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.served_form import fitted_receivers, transforming, without_display
@@ -159,15 +159,14 @@ class _Walk:
             training = _training_inside(definition)
             if training:
                 self.troubles.append(Trouble("function trains", original, f"{name}:{training}"))
-        changed = statement.effects.mutates - self.dynamic - fitted - statement.effects.kills
+        trained = {each.receiver for each in statement.effects.trains}  # told as training, not as shared state
+        changed = statement.effects.mutates - self.dynamic - fitted - trained - statement.effects.kills
         for name in sorted(changed - {AMBIENT_STATE}):
             if name not in statement.effects.defs and name not in self.program.modules:
                 self.troubles.append(Trouble("shared state", original, name))
-        direct = statement.effects.refs | statement.effects.late
-        frozen = direct - self.dynamic
-        inner = frozenset(_bound_first(statement))
+        frozen = (statement.effects.refs | statement.effects.late) - self.dynamic
         self.served.append(
-            ServedStatement(statement, original, frozenset(reads & self.dynamic), frozenset(frozen - inner), fitted)
+            ServedStatement(statement, original, frozenset(reads & self.dynamic), frozenset(frozen), fitted)
         )
         self.dynamic |= statement.effects.defs
         self.dynamic |= {name for name in statement.effects.mutates if name != AMBIENT_STATE and name not in self.program.modules}
@@ -216,27 +215,6 @@ def _fresh(node: ast.stmt) -> bool:
             return True
         case _:
             return False
-
-
-def _bound_first(statement: Statement) -> Iterable[str]:
-    """Names that a loop or a `with` binds before its body reads them."""
-    node = statement.node
-    if isinstance(node, ast.For | ast.AsyncFor):
-        yield from (each.id for each in ast.walk(node.target) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store))
-        read_first: set[str] = set()
-        bound: set[str] = set()
-        yield from _body_bound(node.body, read_first, bound)
-    elif isinstance(node, ast.With | ast.AsyncWith):
-        yield from _body_bound(node.body, set(), set())
-
-
-def _body_bound(body: list[ast.stmt], read: set[str], bound: set[str]) -> Iterable[str]:
-    for each in body:
-        effects = effects_of(each)
-        read |= effects.refs - bound
-        fresh = effects.kills - read
-        bound |= fresh
-        yield from fresh
 
 
 def _backward(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from nbdeploy.analysis import knowledge as known
 
-__all__ = ["AMBIENT_STATE", "Effects", "TrainingCall", "effects_of", "is_display", "root_name"]
+__all__ = ["AMBIENT_STATE", "Effects", "TrainingCall", "effects_of", "is_display", "mutated_parameters", "root_name"]
 
 AMBIENT_STATE = "<process>"
 """The pseudo-name of what no name holds: seeds, options, environment variables."""
@@ -50,13 +50,24 @@ class Effects:
     display: bool = False
 
 
-def effects_of(statement: ast.stmt, modules: frozenset[str] = frozenset(), displays: frozenset[str] = frozenset()) -> Effects:
+def effects_of(
+    statement: ast.stmt,
+    modules: frozenset[str] = frozenset(),
+    displays: frozenset[str] = frozenset(),
+    *,
+    shown: bool = False,
+) -> Effects:
     """Return the effects of a top-level statement.
 
     `modules` are the names bound by imports anywhere in the notebook, `displays` those of them that only show things.
+    `shown` says that the statement ends its cell, so that the value of an expression is displayed, not thrown away.
     """
     visitor = _Visitor(modules, displays)
-    visitor.visit(statement)
+    if isinstance(statement, ast.Expr) and shown:
+        visitor.visit(statement.value)
+    else:
+        visitor.visit(statement)
+    visitor.refs -= frozenset(_bound_first(statement)) - visitor.mutates
     return Effects(
         defs=frozenset(visitor.defs),
         kills=_kills(statement) & frozenset(visitor.defs),
@@ -68,6 +79,62 @@ def effects_of(statement: ast.stmt, modules: frozenset[str] = frozenset(), displ
         trains=tuple(visitor.trains),
         display=is_display(statement, displays),
     )
+
+
+def mutated_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[int]:
+    """Return the positions of the parameters whose object the function's body may change."""
+    visitor = _Visitor(frozenset(), frozenset())
+    for each in function.body:
+        visitor.visit(each)
+    parameters = [each.arg for each in (*function.args.posonlyargs, *function.args.args)]
+    shared = {name: {name} for name in parameters}
+    for left, right in visitor.aliases:
+        for group in shared.values():
+            if {left, right} & group:
+                group |= {left, right}
+    rebound = _rebound_first(function, parameters)
+    return frozenset(
+        position
+        for position, name in enumerate(parameters)
+        if name not in rebound and shared[name] & visitor.mutates
+    )
+
+
+def _rebound_first(function: ast.FunctionDef | ast.AsyncFunctionDef, parameters: list[str]) -> frozenset[str]:
+    """Parameters that the first statements bind to a copy of themselves: `df = df.copy()`."""
+    found = set()
+    for each in function.body:
+        match each:
+            case ast.Expr(value=ast.Constant()):
+                continue
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr=method))) if (
+                name in parameters and method in known.FRESH_METHODS
+            ):
+                found.add(name)
+            case _:
+                break
+    return frozenset(found)
+
+
+def _bound_first(statement: ast.stmt) -> Iterator[str]:
+    """Names that a loop or a `with` certainly binds before its own body reads them."""
+    if isinstance(statement, ast.For | ast.AsyncFor):
+        targets = set(_plain_targets(statement.target))
+        read_by_iterable = {each.id for each in ast.walk(statement.iter) if isinstance(each, ast.Name)}
+        yield from targets - read_by_iterable
+        yield from _bound_in(statement.body, read_by_iterable)
+    elif isinstance(statement, ast.With | ast.AsyncWith):
+        yield from _bound_in(statement.body, set())
+
+
+def _bound_in(body: list[ast.stmt], read: set[str]) -> Iterator[str]:
+    bound: set[str] = set()
+    for each in body:
+        effects = effects_of(each)
+        read |= effects.refs - bound
+        fresh = effects.kills - read
+        bound |= fresh
+        yield from fresh
 
 
 def root_name(node: ast.expr) -> str | None:
@@ -361,7 +428,8 @@ class _Visitor(ast.NodeVisitor):
         """A call whose answer is thrown away was made for its effect: on its receiver, or on its arguments."""
         receiver = root_name(call.func.value) if isinstance(call.func, ast.Attribute) else None
         if receiver is not None and receiver not in self.modules:
-            self._change(receiver)
+            if _method(call) not in known.FRESH_METHODS:
+                self._change(receiver)
             return
         for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
             self._change(root_name(argument))

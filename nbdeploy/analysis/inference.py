@@ -6,6 +6,7 @@ Never a guess: each is settled by what the recorded run saw, or refused with the
 from __future__ import annotations
 
 import ast
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from nbdeploy.errors import Diagnostic, ServingPathError
 from nbdeploy.notebook.cells import Role
 from nbdeploy.suggestions import did_you_mean
 
-__all__ = ["Output", "binding_candidates", "find_bindings", "find_input", "find_output"]
+__all__ = ["Output", "binding_candidates", "find_bindings", "find_input", "find_output", "made_by_preprocess"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def find_output(program: Program, observed: Observed, wanted: str | None) -> Out
         shown = expression or _printed(last)
         value = observed.value(last)
         if shown is not None and value is not None:
-            text = ast.get_source_segment(_text(last), shown) or ast.unparse(shown)
+            text = ast.get_source_segment(textwrap.dedent(last.source), shown) or ast.unparse(shown)
             return Output(text, last, value, expression=text)
     if bound is None:
         raise ServingPathError(
@@ -96,20 +97,22 @@ def _unparsed(text: str) -> str | None:
         return None
 
 
-def _text(statement: Statement) -> str:
-    return statement.source
+def _value(statement: Statement) -> ast.expr | None:
+    """Return the expression that the statement is, with positions inside the statement's own source."""
+    if not isinstance(statement.node, ast.Expr):
+        return None
+    own = ast.parse(textwrap.dedent(statement.source)).body[0]
+    return own.value if isinstance(own, ast.Expr) else None
 
 
 def _answer_expression(last: Statement) -> ast.expr | None:
-    node = last.node
-    if not isinstance(node, ast.Expr):
-        return None
-    return None if last.effects.display and not isinstance(node.value, ast.Name) else node.value
+    value = _value(last)
+    return None if last.effects.display and not isinstance(value, ast.Name) else value
 
 
 def _printed(last: Statement) -> ast.expr | None:
     """Return E of a last statement `print(E)` or `display(E)`, or a bare expression that only shows something."""
-    value = last.node.value if isinstance(last.node, ast.Expr) else None
+    value = _value(last)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {"print", "display"}:
         return value.args[0] if len(value.args) == 1 and not isinstance(value.args[0], ast.Starred) else None
     return value
@@ -138,13 +141,13 @@ def _is_answer(observation: Observation | None) -> bool:
 
 def binding_candidates(program: Program, observed: Observed) -> tuple[tuple[Observation, Observation], ...]:
     """Return the pairs (read by predict, made by preprocess) whose rows the recorder should compare."""
-    made = _made_by_preprocess(program, observed)
+    made = made_by_preprocess(program, observed)
     read = {name: seen for name, seen in _read_by_predict(program, observed).items() if seen.has_rows}
     return tuple((part, whole) for part in read.values() for whole in made.values() if whole.has_rows)
 
 
-def _made_by_preprocess(program: Program, observed: Observed) -> dict[str, Observation]:
-    """Names that the preprocess cells leave behind, the last made last."""
+def made_by_preprocess(program: Program, observed: Observed) -> dict[str, Observation]:
+    """Return the names that the preprocess cells leave behind, with their values, the last made last."""
     made: dict[str, Observation] = {}
     for each in program.with_role(Role.PREPROCESS):
         for name in sorted(each.effects.defs | each.effects.mutates):
@@ -168,7 +171,7 @@ def _read_by_predict(program: Program, observed: Observed) -> dict[str, Observat
 
 def find_bindings(program: Program, observed: Observed, output: Output, asked: Mapping[str, str]) -> dict[str, str]:
     """Return which names of the predict cells are rows of what the preprocess cells make (reader -> maker)."""
-    made = _made_by_preprocess(program, observed)
+    made = made_by_preprocess(program, observed)
     read = _read_by_predict(program, observed)
     _check_asked(asked, made, read)
     needed, _ = needed_for(program, program.with_role(Role.PREDICT), output.names)
@@ -189,7 +192,8 @@ def _whole_of(part: Observation, made: Mapping[str, Observation], observed: Obse
     if part.name in made and observed.are_rows_of(part, made[part.name]):
         return part.name
     wholes = [name for name, whole in made.items() if whole.has_rows and observed.are_rows_of(part, whole)]
-    return wholes[-1] if wholes else None
+    alike = [name for name in wholes if made[name].schema.type == part.schema.type]
+    return (alike or wholes or [None])[-1]
 
 
 def _check_asked(asked: Mapping[str, str], made: Mapping[str, Observation], read: Mapping[str, Observation]) -> None:
@@ -275,7 +279,7 @@ def _feeds(
 
 
 def _expected_rows(program: Program, observed: Observed, output: Output, bindings: Mapping[str, str]) -> set[int]:
-    made = _made_by_preprocess(program, observed)
+    made = made_by_preprocess(program, observed)
     wholes = [made[maker].schema.rows for maker in bindings.values() if maker in made]
     rows = {each for each in wholes if each is not None}
     if output.observation.schema.rows is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from nbdeploy.analysis import knowledge as known
-from nbdeploy.analysis.effects import Effects, effects_of
+from nbdeploy.analysis.effects import Effects, effects_of, mutated_parameters, root_name
 from nbdeploy.notebook.cells import Cell, Notebook, Role
 
 __all__ = ["Place", "Program", "Statement", "read_program"]
@@ -132,11 +132,36 @@ def read_program(notebook: Notebook) -> Program:
                     source=_source(cell.code.python if cell.code else "", node),
                     comment=comment,
                     node=node,
-                    effects=effects_of(node, modules, displays),
+                    effects=effects_of(node, modules, displays, shown=node is nodes[-1]),
                     position=position,
                 )
             )
-    return Program(notebook, tuple(statements), modules, displays)
+    return Program(notebook, _with_changed_arguments(statements), modules, displays)
+
+
+def _with_changed_arguments(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+    """Add to each statement's effects what the notebook's own functions do to their arguments."""
+    changing: dict[str, frozenset[int]] = {}
+    found = []
+    for each in statements:
+        if isinstance(each.node, ast.FunctionDef | ast.AsyncFunctionDef):
+            changing[each.node.name] = mutated_parameters(each.node)
+        changed = _changed_arguments(each.node, changing) if each.effects.calls & changing.keys() else frozenset()
+        if changed:
+            each = replace(each, effects=replace(each.effects, mutates=each.effects.mutates | changed))
+        found.append(each)
+    return tuple(found)
+
+
+def _changed_arguments(node: ast.stmt, changing: Mapping[str, frozenset[int]]) -> frozenset[str]:
+    changed: set[str] = set()
+    for call in ast.walk(node):
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
+            for position in changing.get(call.func.id, ()):
+                name = root_name(call.args[position]) if position < len(call.args) else None
+                if name is not None:
+                    changed.add(name)
+    return frozenset(changed)
 
 
 def _parse(cell: Cell) -> list[ast.stmt]:

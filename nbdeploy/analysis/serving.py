@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from nbdeploy.analysis.binding_time import Cut, ServedStatement, Source, Trouble, cut_for
-from nbdeploy.analysis.inference import Output, find_bindings, find_input, find_output
+from nbdeploy.analysis.inference import Output, find_bindings, find_input, find_output, made_by_preprocess
 from nbdeploy.analysis.observations import Observation, Observed, Origin
 from nbdeploy.analysis.program import Place, Program, Statement
+from nbdeploy.analysis.slicing import is_learnt
 from nbdeploy.errors import Diagnostic, ServingPathError, Severity
 from nbdeploy.notebook.cells import Role
 
@@ -66,6 +67,7 @@ class ServingPath:
     frozen: Mapping[Place, tuple[Frozen, ...]]
     behind: tuple[Frozen, ...]
     bindings: Mapping[str, str]
+    handed: Mapping[str, Observation]
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def stage(self, role: Role) -> tuple[ServedStatement, ...]:
@@ -134,7 +136,8 @@ def serving_path(
     used = {name: maker for name, maker in bindings.items() if name in _read_in(cut, answer) and maker in cut.dynamic}
     diagnostics = (*_unused_preprocess(program, cut, input, value, answer), *_changed_later(program, frozen))
     return ServingPath(
-        Input(source.name, value, source.after), answer, cut.served, frozen, behind, used, tuple(diagnostics)
+        Input(source.name, value, source.after), answer, cut.served, frozen, behind, used,
+        made_by_preprocess(program, observed), tuple(diagnostics),
     )
 
 
@@ -255,7 +258,7 @@ def _stored(program: Program, statement: Statement, name: str, seen: Observation
         return Frozen(name, Storage.DEFINITION, seen, statement, _named_definition(program, statement, seen, definition))
     if seen.origin in {Origin.MODULE, Origin.LIBRARY}:
         return Frozen(name, Storage.IMPORT, seen, statement)
-    if seen.literal is not None:
+    if seen.literal is not None and not is_learnt(program, name, statement):
         return Frozen(name, Storage.CONSTANT, seen, statement)
     return Frozen(name, Storage.ARTIFACT, seen, statement)
 

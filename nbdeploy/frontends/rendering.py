@@ -105,7 +105,8 @@ def written(show: Any) -> str:
     from rich.console import Console
 
     page = StringIO()
-    show(Console(file=page, width=120, color_system=None, force_terminal=False))
+    # Inside a kernel rich would display the text instead of writing it.
+    show(Console(file=page, width=120, color_system=None, force_terminal=False, force_jupyter=False))
     return page.getvalue().rstrip("\n")
 
 

@@ -119,12 +119,13 @@ def _field_end(text: str, position: int, quote: str) -> int:
 
 def _spec_end(text: str, position: int, quote: str) -> int:
     """Offset after the field whose format specification begins at `position`; other quotes are plain there."""
-    stop = re.compile(rf"\{{|\}}|{quote}")
+    stop = re.compile(rf"\\[^{{}}]|\{{|\}}|{quote}")
     while event := stop.search(text, position):
         if event.group() == quote:
             return event.start()
         position = event.end()
         if event.group() == "}":
             return position
-        position = _field_end(text, position, quote)
+        if event.group() == "{":
+            position = _field_end(text, position, quote)
     return len(text)

@@ -1,13 +1,15 @@
-"""The exported package's `artifacts.py`, which reads the stored values without nbdeploy, and the manifest of their files."""
+"""The exported package's `artifacts.py`, which reads the stored values without nbdeploy, and their manifest."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbdeploy.recording.formats import FORMATS, loader_source, saver_source, suffix
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
 
 __all__ = ["ArtifactEntry", "artifacts_module", "manifest"]
 

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +41,9 @@ class BuiltBento:
 def build(folder: Path, name: str, version: str, labels: Mapping[str, str]) -> BuiltBento:
     """Build the exported package in `folder` as the Bento `name:version`, as its `bentofile.yaml` says.
 
-    Raises ArtifactError NBD601: the service can't be imported or built; NBD602: the version exists; NBD603: BentoML takes
-    no such name or version; NBD608: the lock does not pin BentoML. EnvironmentProblem NBD604: BentoML is missing; NBD605:
-    its store can't be written.
+    Raises ArtifactError NBD601: the service can't be imported or built; NBD602: the version exists; NBD603: BentoML
+    takes no such name or version; NBD608: the lock does not pin BentoML. EnvironmentProblem NBD604: BentoML is missing;
+    NBD605: its store can't be written.
     """
     _check_tag(name, version)
     with _BUILDING, _untouched_process(folder), _quiet():
@@ -56,10 +57,10 @@ def build(folder: Path, name: str, version: str, labels: Mapping[str, str]) -> B
             )
         try:
             return _built(bentoml, store, folder, name, version, labels)
-        except OSError as error:
-            raise _store_problem(error) from error
         except Exception as error:
-            message = f"BentoML could not build the package in {folder}: {_first_lines(error)}"
+            if isinstance(error, OSError) and str(error.filename or "").startswith(str(home())):
+                raise _store_problem(error) from error
+            message = f"BentoML could not build the package in {folder}: {_cause(error)}"
             raise _problem("NBD601", message, "run `bentoml build` in that folder to see all of it") from error
 
 
@@ -168,12 +169,14 @@ def _take_out(tops: set[str]) -> dict[str, ModuleType]:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Silence BentoML's loggers."""
+    """Silence BentoML's loggers, and the warnings about its own use of other libraries."""
     logger = logging.getLogger("bentoml")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
 
@@ -206,5 +209,7 @@ def _store_problem(error: OSError) -> EnvironmentProblem:
     return EnvironmentProblem(Diagnostic(code="NBD605", message=message, fix=fix))
 
 
-def _first_lines(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"[:1500]
+def _cause(error: BaseException) -> str:
+    """Return what went wrong, without BentoML's guesses at what else might have been meant."""
+    found = re.search(r'Failed to import module "service": (.+)', str(error))
+    return (found.group(1) if found else f"{type(error).__name__}: {error}")[:1500]

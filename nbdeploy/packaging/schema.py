@@ -106,7 +106,8 @@ def request_field(input: Schema) -> str:
 def _docstring(module: str, input: Schema, output: Schema) -> str:
     return (
         f'"""What a client of `{module}` sends and gets, in JSON and as data.\n\n'
-        f"In the notebook the input was {_described(input)}, the output {_described(output)}.\n"
+        f"In the notebook the input was {_described(input)},\n"
+        f"the output {_described(output)}.\n"
         f'"""'
     )
 
@@ -283,7 +284,7 @@ def _reader(dtype: str, name: str, *, array: bool = False) -> str:
         (r"u?int\d*", "integers"),
         (r"float(16|32|64)?|double|halffloat", "floats"),
         (r"bool(ean)?", "booleans"),
-        (r"object", "anything"),
+        (r"object", "anything" if array else "objects"),
     ):
         if re.fullmatch(pattern, base):
             return reader

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -110,6 +111,7 @@ def _spawn(folder: Path, host: str, port: int, log: Path) -> subprocess.Popen[by
     }
     # PYTHONPATH would let modules of this process' project win over the Bento's own.
     environment.pop("PYTHONPATH", None)
+    environment.pop("BENTOML_QUIET", None)  # the log says when the port is ours
     with log.open("wb") as out:
         return subprocess.Popen(
             command,
@@ -130,12 +132,17 @@ def _wait_ready(process: subprocess.Popen[bytes], host: str, port: int, log: Pat
             if "Address already in use" in _tail(log, 200):
                 raise _PortTaken
             raise _not_ready(f"the server ended with status {process.returncode} before it was ready", log)
-        if _is_ready(host, port) and process.poll() is None:
+        if _listens(log, port) and _is_ready(host, port):
             return time.monotonic() - started
         if _gives_up(log):
             raise _not_ready("the server's worker can't start", log)
         time.sleep(0.05)
     raise _not_ready(f"the server was not ready after {seconds:.0f} seconds", log)
+
+
+def _listens(log: Path, port: int) -> bool:
+    """Whether the port is our server's: another one that holds it would say that it is ready, too."""
+    return re.search(rf"listening on \S+:{port}\b", _tail(log, 400)) is not None
 
 
 def _gives_up(log: Path) -> bool:

@@ -14,6 +14,8 @@ from nbdeploy.recording.digest import digest
 __all__ = ["describe", "digest"]
 
 SCALARS = (bool, int, float, complex, str, bytes, type(None))
+DATA_MODULES = frozenset({"numpy", "datetime", "decimal", "pandas", "torch", "uuid"})
+"""Libraries whose values may stand as items of a list or as fields of a record."""
 
 
 def describe(value: object) -> Schema:
@@ -29,7 +31,10 @@ def _object(value: object) -> Schema:
 
 
 def _type_name(value: object) -> str:
-    kind = type(value)
+    return _class_name(type(value))
+
+
+def _class_name(kind: type) -> str:
     return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
@@ -43,29 +48,24 @@ def _builtin(value: Any) -> Schema | None:
     if isinstance(value, dict):
         return Schema(kind=Kind.RECORD, type=_type_name(value), rows=1) if _is_record(value) else None
     if isinstance(value, list | tuple):
-        names = {_type_name(each) for each in value}
-        if all(isinstance(each, SCALARS) or _is_row(each) for each in value):
+        kinds = set(map(type, value))
+        if all(_is_item(kind) for kind in kinds) and all(_is_record(each) for each in value if dict in kinds):
+            only = kinds.pop() if len(kinds) == 1 else None
             return Schema(
-                kind=Kind.LIST,
-                type=_type_name(value),
-                rows=len(value),
-                dtype=names.pop() if len(names) == 1 else None,
+                kind=Kind.LIST, type=_type_name(value), rows=len(value), dtype=_class_name(only) if only else None
             )
     return None
 
 
-def _is_row(value: Any) -> bool:
-    """Say whether an item of a list can be a row: a list, a record, a number or an array, but not a model."""
-    if isinstance(value, dict):
-        return _is_record(value)
-    return isinstance(value, list | tuple) or type(value).__module__ in ("numpy", "datetime", "pandas", "torch")
+def _is_item(kind: type) -> bool:
+    """Say whether values of a class are data of their own: numbers, texts, dates, rows, but not models."""
+    return issubclass(kind, (*SCALARS, list, tuple, dict)) or kind.__module__ in DATA_MODULES
 
 
-def _is_record(value: dict[Any, Any]) -> bool:
-    return all(isinstance(key, str) for key in value) and all(
-        isinstance(each, (*SCALARS, list, tuple, dict)) or type(each).__module__ in ("numpy", "datetime", "pandas")
-        for each in value.values()
-    )
+def _is_record(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return True
+    return all(isinstance(key, str) for key in value) and all(_is_item(type(each)) for each in value.values())
 
 
 def _pandas(value: Any) -> Schema | None:
@@ -97,7 +97,7 @@ def _column(label: Any, values: Any) -> ColumnSpec:
         name=int(label) if isinstance(label, int) or type(label).__module__ == "numpy" else str(label),
         dtype=_dtype(values),
         nullable=bool(values.isna().any()),
-        categories=tuple(categories),
+        categories=tuple(each if type(each) in (str, int, float, bool) else str(each) for each in categories),
     )
 
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import copyreg
 import hashlib
 import sys
-from collections.abc import Iterable
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["digest"]
 

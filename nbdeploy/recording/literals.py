@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import importlib
+import pathlib
 import re
 import sys
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def _gives(found: Literal, value: object) -> bool:
 
 
 class _Writer:
-    """One value's way to source. `left` is how many characters may still be written, so that a long list fails early."""
+    """One value's way to source. `left` counts the characters that may still be written: a long list fails early."""
 
     def __init__(self, limit: int) -> None:
         self.left = limit
@@ -133,7 +134,8 @@ class _Writer:
             return self.pattern(value)
         if module.startswith("pathlib"):
             self.imports.add("import pathlib")
-            return f"pathlib.{type(value).__name__}({_double_quoted(repr(str(value)))})"
+            name = "Path" if type(value) is type(pathlib.Path()) else type(value).__name__
+            return f"pathlib.{name}({_double_quoted(repr(str(value)))})"
         if module not in BY_REPR:
             return None
         source = _double_quoted(repr(value))

@@ -67,9 +67,8 @@ def untrack(run: Run) -> None:
         client = _client(store)
         with _gone_is_fine():
             client.delete_model_version(run.experiment, run.model_version)
-        if run.previous_candidate:
-            with _gone_is_fine():
-                client.set_registered_model_alias(run.experiment, CANDIDATE, run.previous_candidate)
+        with _gone_is_fine():
+            _give_back(client, run.experiment, run.previous_candidate)
         _drop_empty(client, run.experiment)
         with _gone_is_fine():
             _drop_model(client, run.model_id)
@@ -112,7 +111,7 @@ def _tracked(client: Any, store: Store, record: TrackingRecord, undo: ExitStack)
         client.log_artifacts(run_id, str(staged_files(record, Path(scratch))))
         client.log_model_artifacts(model.model_id, str(_saved_model(model, run_id, record, Path(scratch))))
     client.finalize_logged_model(model.model_id, "READY")
-    version, previous = _registered(client, record, run_id, model.model_id, undo)
+    version, previous = _registered(client, store, record, model, undo)
     client.set_terminated(run_id, "FINISHED")
     uri = f"models:/{record.name}/{version}"
     return Run(run_id, record.name, version, uri, store.tracking_uri, store.registry_uri, model.model_id, previous)
@@ -191,7 +190,7 @@ def _saved_with(example: Any, model: Any, run_id: str, record: TrackingRecord, f
         model_uuid=model.model_id,
         model_id=model.model_id,
         run_id=run_id,
-        metadata={"nbdeploy": {"name": record.name, "version": record.version, "module": record.module, "input": form}},
+        metadata={"nbdeploy": {"name": record.name, "version": record.version}},
     )
     mlflow.pyfunc.save_model(
         path=str(folder / "model"),
@@ -273,26 +272,38 @@ def _inferred(value: Any) -> Any:
 
 
 def _registered(
-    client: Any, record: TrackingRecord, run_id: str, model_id: str, undo: ExitStack
+    client: Any, store: Store, record: TrackingRecord, model: Any, undo: ExitStack
 ) -> tuple[str, str | None]:
     """Register the model and alias it; give its version, and the version that held the alias before."""
     from mlflow.exceptions import MlflowException
 
-    name = record.name
+    name, run_id = record.name, model.source_run_id
     try:
         client.create_registered_model(name)
         undo.push(lambda *failure: _quietly(_drop_empty, client, name))
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    previous = client.get_registered_model(name).aliases.get(CANDIDATE)
-    made = client.create_model_version(name, f"models:/{model_id}", run_id, tags=run_tags(record), model_id=model_id)
+    previous = _candidate(client, name)
+    # Without a server, mlflow would look `models:/<id>` up at the address that is active in the user's kernel.
+    source = model.artifact_location if store.artifacts else f"models:/{model.model_id}"
+    made = client.create_model_version(name, source, run_id, tags=run_tags(record), model_id=model.model_id)
     version = str(made.version)
+    undo.push(lambda *failure: _quietly(_give_back, client, name, previous))
     undo.push(lambda *failure: _quietly(client.delete_model_version, name, version))
     client.set_registered_model_alias(name, CANDIDATE, version)
-    if previous:
-        undo.push(lambda *failure: _quietly(client.set_registered_model_alias, name, CANDIDATE, str(previous)))
-    return version, str(previous) if previous else None
+    return version, previous
+
+
+def _candidate(client: Any, name: str) -> str | None:
+    version = client.get_registered_model(name).aliases.get(CANDIDATE)
+    return str(version) if version else None
+
+
+def _give_back(client: Any, name: str, previous: str | None) -> None:
+    """Give the alias to the version that had it before, unless a newer deploy has taken it since."""
+    if previous and _candidate(client, name) is None:
+        client.set_registered_model_alias(name, CANDIDATE, previous)
 
 
 def _drop_empty(client: Any, name: str) -> None:
@@ -309,10 +320,11 @@ def _drop_model(client: Any, model_id: str) -> None:
 
 
 def _drop_run(client: Any, run_id: str, status: str) -> None:
-    place = client.get_run(run_id).info.artifact_uri
-    client.set_terminated(run_id, status)
-    client.delete_run(run_id)
-    _remove_local(place)
+    known = client.get_run(run_id).info
+    if known.lifecycle_stage == "active":
+        client.set_terminated(run_id, status)
+        client.delete_run(run_id)
+    _remove_local(known.artifact_uri)
 
 
 def _remove_local(place: str) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Store", "find_store", "told_as_problem"]
 
+_PLACE_FAULTS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST}
 ANSWER_SECONDS = 5.0  # mlflow itself goes on trying for minutes
 
 
@@ -79,7 +80,9 @@ def told_as_problem(store: Store) -> Iterator[None]:
 
 def _is_foreseen(error: Exception) -> bool:
     origins = {kind.__module__.partition(".")[0] for kind in type(error).__mro__}
-    return isinstance(error, OSError) or bool(origins & {"mlflow", "sqlalchemy", "requests", "sqlite3", "alembic"})
+    if origins & {"mlflow", "sqlalchemy", "requests", "sqlite3", "alembic"}:
+        return True
+    return isinstance(error, (ConnectionError, TimeoutError)) or getattr(error, "errno", None) in _PLACE_FAULTS
 
 
 def _explained(uri: str, error: Exception) -> EnvironmentProblem:
@@ -97,7 +100,7 @@ def _explained(uri: str, error: Exception) -> EnvironmentProblem:
             "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, or ask for the right"
         )
         return _problem("NBD614", message, fix)
-    if isinstance(error, OSError) and getattr(error, "errno", None) in (errno.ENOSPC, errno.EACCES, errno.EROFS):
+    if getattr(error, "errno", None) in _PLACE_FAULTS:
         message = f"the files of the run can't be stored: {_brief(text)}"
         return _problem(
             "NBD616", message, "free the place or make it writable; a server must serve its artifacts itself"
@@ -122,8 +125,9 @@ def _check_server(uri: str) -> None:
 def _check_sqlite(uri: str) -> None:
     import sqlite3
 
-    path = Path(uri.partition("?")[0].removeprefix("sqlite:///"))
-    if not path.name or path.name == ":memory:":
+    _, _, place = uri.partition("?")[0].partition(":///")
+    path = Path(place)
+    if not place or path.name == ":memory:":
         raise _problem("NBD611", f"{uri} forgets its runs when the process ends", _FIX_URI)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -49,6 +49,33 @@ def predict(df):
     return total.to_numpy(float)
 '''
 
+IRIS = Schema(
+    kind=Kind.TABLE,
+    type="pandas.DataFrame",
+    rows=150,
+    shape=(150, 4),
+    columns=tuple(
+        ColumnSpec(f"{part} {size} (cm)", "float64") for part in ("sepal", "petal") for size in ("length", "width")
+    ),
+)
+
+IRIS_PREDICT = """
+from pathlib import Path
+import skops.io
+
+MODEL = skops.io.load(Path(__file__).parents[1] / "artifacts" / "model.skops")
+
+def predict(df):
+    return MODEL.predict_proba(df)
+"""
+
+TEXTS = Schema(kind=Kind.LIST, type="list", rows=3, dtype="str")
+
+TEXTS_PREDICT = """
+def predict(texts):
+    return [text.upper() for text in texts]
+"""
+
 ROW: dict[str, Any] = {
     "Pclass": 3,
     "Age in years": 22.0,

@@ -11,15 +11,17 @@ import ast
 import hashlib
 import importlib
 import warnings
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from json import dumps, loads
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import ArtifactError, Diagnostic
 from nbdeploy.recording.digest import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
 __all__ = ["FORMATS", "Stored", "load", "loader_source", "saver_source", "store", "suffix"]
 
@@ -29,7 +31,7 @@ FORMATS = ("json", "npz", "parquet", "torch", "xgboost", "lightgbm", "skops", "p
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A value on disk: its format, its file's name in the folder, what the loader must be told, the file's digest and size."""
+    """A value on disk: its format, its file in the folder, what the loader must be told, its digest and bytes."""
 
     format: str
     file: str

@@ -6,8 +6,10 @@ Its scikit-learn wrappers go through skops, which carries the same text and all 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "lightgbm"
 SUFFIX = ".txt"

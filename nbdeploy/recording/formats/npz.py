@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "npz"
 SUFFIX = ".npz"
@@ -15,7 +17,7 @@ def accepts(value: Any) -> bool:
     """Say whether the value is a numpy array or scalar without Python objects in it, or a scipy sparse matrix."""
     numpy = sys.modules.get("numpy")
     if numpy is not None and (type(value) is numpy.ndarray or isinstance(value, numpy.generic)):
-        return not value.dtype.hasobject)
+        return not value.dtype.hasobject
     sparse = sys.modules.get("scipy.sparse")
     return sparse is not None and bool(sparse.issparse(value))
 

@@ -5,8 +5,11 @@ Reading such a file runs what is in it, so it is used only for values that were 
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import FunctionType, ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "pickle"
 SUFFIX = ".pkl"

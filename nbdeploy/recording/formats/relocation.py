@@ -6,17 +6,19 @@ A class written in a cell lives in `__main__`. Stored under that name it could b
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["relocated"]
 
 
 @contextmanager
 def relocated(namespace: Mapping[str, object], module: str) -> Iterator[None]:
-    """Make the classes and functions of `__main__` found in `namespace` importable from `module`, and claim to be of it.
+    """Make the classes and functions of `__main__` in `namespace` importable from `module`, and claim to be of it.
 
     All is as before at the end, also after an error.
     """

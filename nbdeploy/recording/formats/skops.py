@@ -5,9 +5,11 @@ Unlike a pickle such a file can't run code of its own: it builds only types that
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 NAME = "skops"
 SUFFIX = ".skops"

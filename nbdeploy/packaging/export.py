@@ -1,0 +1,281 @@
+"""From a recording to a package: all of its files."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
+from nbdeploy.analysis.values import Kind, Schema
+from nbdeploy.errors import ArtifactError, Diagnostic
+from nbdeploy.notebook.cells import Role
+from nbdeploy.packaging.artifacts import ArtifactEntry, artifacts_module, manifest
+from nbdeploy.packaging.definitions import constants_module, definitions_module
+from nbdeploy.packaging.environment import Lock, lock
+from nbdeploy.packaging.package import Package
+from nbdeploy.packaging.papers import gitignore, init_module, pipeline_module, project_file, readme
+from nbdeploy.packaging.service import bentofile, schema_module, service_module
+from nbdeploy.packaging.stages import handed_over, predict_module, preprocess_module
+from nbdeploy.packaging.symbols import Symbols, name_symbols
+from nbdeploy.packaging.tests_tree import recorded_values, test_files
+from nbdeploy.packaging.training import train_module
+from nbdeploy.recording.recording import Recording
+
+__all__ = ["Wishes", "droppable_columns", "export"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What is settled outside of the recording.
+
+    `optional` are columns that the served code fills when a request lacks them; `unneeded` those that a request need not
+    have at all. `contract` is the JSON value of `contract.json`. `roots` are import names that the lock must have besides
+    those seen in the code.
+    """
+
+    name: str
+    module: str
+    version: str
+    optional: tuple[str | int, ...] = ()
+    unneeded: frozenset[str | int] = frozenset()
+    contract: dict[str, Any] = field(default_factory=dict)
+    roots: frozenset[str] = frozenset()
+
+
+def export(recording: Recording, wishes: Wishes) -> Package:
+    """Return the package of a recording.
+
+    Raises ArtifactError where something that it needs can't be carried: a local module that is not beside the notebook,
+    an output that JSON can't carry.
+    """
+    path, module = recording.path, wishes.module
+    symbols = name_symbols(path.values())
+    schema = _request_schema(path, wishes)
+    answer = path.output.observation.schema
+    texts = {
+        f"{module}/{file}": text for file, text in _modules(recording, symbols, wishes).items() if text
+    }
+    texts[f"{module}/schema.py"] = schema_module(module, schema, answer, single=_is_single(schema))
+    texts["service.py"] = service_module(
+        module, wishes.name, schema, answer, _example(wishes.contract), single=_is_single(schema)
+    )
+    texts |= test_files(recording, module, symbols)
+    locked = _locked(texts, recording, wishes)
+    local = _local_modules(recording, locked)
+    texts |= _papers(recording, wishes, locked)
+    binaries = {
+        **{f"artifacts/{stored.file}": recording.stored / stored.file for stored in recording.artifacts.values()},
+        **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
+        "notebook/source.ipynb": Path(recording.program.notebook.path),
+        "notebook/validated.ipynb": recording.validated,
+        **local,
+    }
+    return Package(
+        name=wishes.name,
+        module=module,
+        version=wishes.version,
+        input=schema,
+        output=answer,
+        lock=locked,
+        texts=texts,
+        binaries=binaries,
+        provenance=dict(_provenance(recording, texts, module)),
+    )
+
+
+def _modules(recording: Recording, symbols: Symbols, wishes: Wishes) -> dict[str, str]:
+    program, path = recording.program, recording.path
+    return {
+        "__init__.py": init_module(recording, wishes.name),
+        "preprocess.py": preprocess_module(program, path, symbols, wishes.optional) if handed_over(path) else "",
+        "predict.py": predict_module(program, path, symbols, wishes.optional),
+        "train.py": train_module(program, path, symbols, dict(recording.parameters)),
+        "constants.py": constants_module(program, path, symbols),
+        "definitions.py": definitions_module(program, path, symbols, "definitions"),
+        "functions.py": definitions_module(program, path, symbols, "functions"),
+        "artifacts.py": artifacts_module(list(_entries(recording, symbols)), module=wishes.module),
+        "pipeline.py": pipeline_module(recording, wishes.module),
+    }
+
+
+def _papers(recording: Recording, wishes: Wishes, locked: Lock) -> dict[str, str]:
+    symbols = name_symbols(recording.path.values())
+    return {
+        "artifacts/manifest.json": manifest(_entries(recording, symbols)),
+        "bentofile.yaml": bentofile(wishes.name),
+        "contract.json": json.dumps(wishes.contract, indent=2, ensure_ascii=False) + "\n",
+        "requirements.lock": locked.text,
+        "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version),
+        "README.md": readme(recording, wishes.name, wishes.module, wishes.version, locked),
+        ".gitignore": gitignore(),
+    }
+
+
+def _is_single(schema: Schema) -> bool:
+    return schema.kind in {Kind.RECORD, Kind.SCALAR, Kind.OBJECT}
+
+
+def _example(contract: dict[str, Any]) -> Any:
+    examples = contract.get("examples") or [{}]
+    return examples[0].get("request")
+
+
+def _request_schema(path: ServingPath, wishes: Wishes) -> Schema:
+    schema = path.input.observation.schema
+    columns = tuple(
+        replace(each, required=each.name not in wishes.unneeded and each.name not in wishes.optional)
+        for each in schema.columns
+    )
+    return replace(schema, columns=columns)
+
+
+def droppable_columns(path: ServingPath) -> tuple[str | int, ...]:
+    """Return the input columns that the served code drops by name: they may be there only to be dropped (labels, ids)."""
+    named: set[Any] = set()
+    for each in path.served:
+        for node in ast.walk(each.statement.node):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"drop", "pop"}:
+                named |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+            if isinstance(node, ast.Delete):
+                named |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+            if isinstance(node, ast.Name):
+                named |= _in_constant(path, node.id, each.original.place)
+    return tuple(column.name for column in path.input.observation.schema.columns if column.name in named)
+
+
+def _in_constant(path: ServingPath, name: str, place: tuple[int, int, int]) -> set[Any]:
+    """The texts in a constant list that the statement reads: `df.drop(columns=UNUSED)`."""
+    for each in path.frozen.get(place, ()):
+        if each.name == name and each.storage is Storage.CONSTANT and each.observation.literal:
+            try:
+                value = ast.literal_eval(each.observation.literal)
+            except ValueError:
+                return set()
+            return set(value) if isinstance(value, list | tuple | set) else {value} if isinstance(value, str) else set()
+    return set()
+
+
+# artifacts --------------------------------------------------------------------------------------------------------------
+
+
+def _entries(recording: Recording, symbols: Symbols) -> Iterator[ArtifactEntry]:
+    for each in recording.path.artifacts:
+        stored = recording.artifacts[each.key]
+        type_name, type_import = _type_of(each)
+        made = recording.program.definition_of(each.name, each.reader)
+        yield ArtifactEntry(
+            name=symbols.home(each)[1],
+            file=stored.file,
+            format=stored.format,
+            arguments=stored.arguments,
+            sha256=stored.sha256,
+            size=stored.size,
+            type_name=type_name,
+            type_import=type_import,
+            cell=made.cell if made else None,
+            line=made.line if made else None,
+        )
+
+
+def _type_of(value: Frozen) -> tuple[str, str | None]:
+    """Return the class's name and the import that brings it in; private modules are left at their public parent."""
+    module, _, name = value.observation.schema.type.rpartition(".")
+    if not module or module == "builtins":
+        return (name or value.observation.schema.type), None
+    if module == "__main__" or not name.isidentifier():
+        return "Any", None
+    public = ".".join(part for part in _public_parts(module))
+    return name, f"from {public} import {name}"
+
+
+def _public_parts(module: str) -> Iterator[str]:
+    for part in module.split("."):
+        if part.startswith("_"):
+            return
+        yield part
+
+
+# requirements -----------------------------------------------------------------------------------------------------------
+
+
+def _locked(texts: dict[str, str], recording: Recording, wishes: Wishes) -> Lock:
+    own = {wishes.module, "service", "compare", "recorded"}
+    roots = {name for text in _python(texts) for name in _imported_names(text)} - own
+    roots |= {name for stored in _all_stored(recording) for name in stored.requires} | wishes.roots
+    if "pandas" in roots and _installed("pyarrow"):
+        roots.add("pyarrow")  # pandas keeps texts in it where it is there: with it and without are two behaviours
+    return lock(roots - set(sys.stdlib_module_names), python_version=f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _all_stored(recording: Recording) -> list[Any]:
+    return [*recording.artifacts.values(), *recorded_values(recording).values()]
+
+
+def _python(texts: dict[str, str]) -> Iterable[str]:
+    return (text for path, text in texts.items() if path.endswith(".py"))
+
+
+def _imported_names(text: str) -> Iterator[str]:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (each.name.split(".")[0] for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.split(".")[0]
+
+
+def _installed(name: str) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec(name) is not None
+
+
+def _local_modules(recording: Recording, locked: Lock) -> dict[str, Path]:
+    """Find the user's own modules beside the notebook: they travel with the package."""
+    beside = Path(recording.program.notebook.path).resolve().parent
+    found: dict[str, Path] = {}
+    for name in locked.local:
+        single, package = beside / f"{name}.py", beside / name
+        if single.is_file():
+            found[single.name] = single
+        elif (package / "__init__.py").is_file():
+            found |= {str(each.relative_to(beside)): each for each in package.rglob("*.py")}
+        else:
+            raise ArtifactError(
+                Diagnostic(
+                    code="NBD404",
+                    message=f"the served code imports {name!r}, which belongs to no installed package and does not lie beside the notebook",
+                    fix=f"put {name}.py into the notebook's folder, or install it as a package",
+                )
+            )
+    return found
+
+
+# provenance -------------------------------------------------------------------------------------------------------------
+
+
+def _provenance(recording: Recording, texts: dict[str, str], module: str) -> Iterator[tuple[tuple[str, int], tuple[int, int]]]:
+    """Find each served statement in the emitted text."""
+    files = {Role.PREPROCESS: f"{module}/preprocess.py", Role.PREDICT: f"{module}/predict.py"}
+    for role, file in files.items():
+        lines = texts.get(file, "").splitlines()
+        after = 0
+        for each in recording.path.stage(role):
+            first = each.statement.source.strip().splitlines()[0].strip()
+            at = next((n for n in range(after, len(lines)) if lines[n].strip() == first), None)
+            if at is not None:
+                length = len(each.statement.source.strip().splitlines())
+                for offset in range(length):
+                    yield (file, at + 1 + offset), (each.original.cell, each.original.line + offset)
+                after = at + length
+        output = recording.path.output
+        if role is Role.PREDICT and output.expression is not None:
+            at = next((n for n in range(after, len(lines)) if lines[n].strip().startswith("return ")), None)
+            if at is not None:
+                yield (file, at + 1), (output.statement.cell, output.statement.line)
+
+

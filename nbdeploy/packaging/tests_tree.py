@@ -1,0 +1,195 @@
+"""The package's own tests: the notebook's answers on the recorded rows, and the notebook's test cells."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from nbdeploy.analysis.observations import Observation, Origin
+from nbdeploy.analysis.program import Statement
+from nbdeploy.analysis.serving import ServingPath
+from nbdeploy.analysis.values import ROW_KINDS
+from nbdeploy.notebook.cells import Role
+from nbdeploy.packaging.symbols import Symbols
+from nbdeploy.packaging.text import banner, dedented, import_line, indented, module_text
+from nbdeploy.recording.formats import Stored, loader_source
+from nbdeploy.recording.recording import Recording
+
+__all__ = ["carried_tests", "recorded_values", "test_files"]
+
+
+def recorded_values(recording: Recording) -> dict[str, Stored]:
+    """Return the stored values that the tests read, by the name under which they ask for them."""
+    values = {"example_input": recording.example.input, "example_output": recording.example.output}
+    for cell, fixtures in recording.fixtures.items():
+        values |= {f"cell_{cell}_{name}": stored for name, stored in fixtures.items()}
+    return values
+
+
+def test_files(recording: Recording, module: str, symbols: Symbols) -> dict[str, str]:
+    """Return the files of `tests/`, by path."""
+    from nbdeploy.proving import compare
+
+    files = {
+        "tests/compare.py": Path(compare.__file__).read_text(encoding="utf-8"),
+        "tests/recorded.py": _recorded_module(recorded_values(recording)),
+        "tests/test_contract.py": _contract_tests(recording, module),
+    }
+    notebook_tests = list(_notebook_tests(recording, module, symbols))
+    if notebook_tests:
+        files["tests/test_notebook.py"] = _notebook_module(recording, notebook_tests)
+    return files
+
+
+def _recorded_module(values: Mapping[str, Stored]) -> str:
+    rows = [
+        f'    "{name}": (load_{each.format}, "{each.file}", {each.arguments!r}),'
+        for name, each in sorted(values.items())
+    ]
+    table = "VALUES: dict[str, tuple[Any, str, dict[str, Any]]] = {\n" + "\n".join(rows) + "\n}"
+    load = '''def recorded(name: str) -> Any:
+    """Return a value as it was when the notebook ran."""
+    loader, file, arguments = VALUES[name]
+    return loader(DATA / file, **arguments)'''
+    return module_text(
+        '"""Values that the notebook had when it was recorded, from the files in `data/`."""',
+        ["from pathlib import Path", "from typing import Any"],
+        'DATA = Path(__file__).parent / "data"',
+        loader_source({each.format for each in values.values()}),
+        table,
+        load,
+    )
+
+
+def _contract_tests(recording: Recording, module: str) -> str:
+    name = recording.program.notebook.path.rsplit("/", 1)[-1]
+    blocks = [
+        f'''def test_all_rows_at_once_are_answered_as_in_the_notebook() -> None:
+    """{recording.example.rows} recorded rows."""
+    assert_same(predict(recorded("example_input")), recorded("example_output"))'''
+    ]
+    if recording.path.input.observation.schema.kind in ROW_KINDS and recording.example.rows > 1:
+        rows = sorted({0, recording.example.rows // 3, recording.example.rows // 2, recording.example.rows - 1})
+        blocks.append(
+            f'''@pytest.mark.parametrize("row", {rows})
+def test_one_row_alone_is_answered_as_among_the_others(row: int) -> None:
+    everything = recorded("example_input")
+    one = everything.iloc[[row]] if hasattr(everything, "iloc") else everything[row : row + 1]
+    assert rows_of(predict(one)) == pytest.approx([rows_of(recorded("example_output"))[row]], rel=1e-9, nan_ok=True)'''
+            if _numeric(recording)
+            else f'''@pytest.mark.parametrize("row", {rows})
+def test_one_row_alone_is_answered_as_among_the_others(row: int) -> None:
+    everything = recorded("example_input")
+    one = everything.iloc[[row]] if hasattr(everything, "iloc") else everything[row : row + 1]
+    assert rows_of(predict(one)) == [rows_of(recorded("example_output"))[row]]'''
+        )
+    names = ["assert_same", *(["rows_of"] if len(blocks) > 1 else [])]
+    imports = [f"from {module} import predict", f"from compare import {', '.join(names)}", "from recorded import recorded"]
+    imports += ["import pytest"] if len(blocks) > 1 else []
+    return module_text(banner(name, "The service's contract: it answers as the notebook did."), imports, *blocks)
+
+
+def _numeric(recording: Recording) -> bool:
+    schema = recording.path.output.observation.schema
+    return len(schema.shape or ()) == 1 and str(schema.dtype).startswith(("float", "torch.float"))
+
+
+# the notebook's test cells ----------------------------------------------------------------------------------------------
+
+
+def carried_tests(recording: Recording) -> dict[int, str]:
+    """Return for each test cell why it can't be carried over, or an empty text where it can."""
+    return {cell: _obstacle(recording, cell) for cell in _test_cells(recording)}
+
+
+def _test_cells(recording: Recording) -> list[int]:
+    return sorted({each.cell for each in recording.program.with_role(Role.TEST)})
+
+
+def _obstacle(recording: Recording, cell: int) -> str:
+    for name, seen in recording.readings.get(cell, {}).items():
+        known = (
+            seen.origin is not Origin.VALUE
+            or seen.literal is not None
+            or name in recording.fixtures.get(cell, {})
+            or _artifact(recording.path, seen)
+            or _is_output(recording.path, seen)
+        )
+        if not known:
+            return f"it reads {name!r} ({seen.schema}), which can't be stored"
+    return ""
+
+
+def _artifact(path: ServingPath, seen: Observation) -> bool:
+    return any(each.key == (seen.name, seen.digest or "") for each in path.artifacts)
+
+
+def _is_output(path: ServingPath, seen: Observation) -> bool:
+    return seen.name == path.output.name and seen.digest == path.output.observation.digest
+
+
+def _notebook_tests(recording: Recording, module: str, symbols: Symbols) -> Iterator[tuple[list[str], str]]:
+    for cell, obstacle in carried_tests(recording).items():
+        if obstacle:
+            continue
+        imports: list[str] = []
+        lines = [f'    """Cell {cell} of the notebook."""']
+        for name, seen in sorted(recording.readings.get(cell, {}).items()):
+            line, needed = _bound(recording, module, symbols, cell, name, seen)
+            lines += [f"    {each}" for each in line.splitlines()]
+            imports += needed
+        lines += list(_body(recording, cell))
+        yield imports, f"def test_cell_{cell}() -> None:\n" + "\n".join(lines)
+
+
+def _bound(
+    recording: Recording, module: str, symbols: Symbols, cell: int, name: str, seen: Observation
+) -> tuple[str, list[str]]:
+    """Return the lines that bind a name inside a test, and the imports of the file that this needs."""
+    path, program = recording.path, recording.program
+    reader = next(each for each in program.with_role(Role.TEST) if each.cell == cell)
+    definition = program.definition_of(name, reader)
+    if _is_output(path, seen):
+        return f'{name} = predict(recorded("example_input"))', [f"from {module} import predict", "from recorded import recorded"]
+    for each in path.values():
+        if each.key == (name, seen.digest or "") or (each.definition is not None and each.definition is definition):
+            if each.definition is None or not each.definition.imports:
+                home, symbol = symbols.home(each)
+                return f"from {module}.{home} import {symbol} as {name}" if symbol != name else f"from {module}.{home} import {name}", []
+    if seen.origin is not Origin.VALUE:
+        return _code(definition, seen), []
+    if name in recording.fixtures.get(cell, {}):
+        return f'{name} = recorded("cell_{cell}_{name}")', ["from recorded import recorded"]
+    return f"{name} = {seen.literal}", list(seen.imports)
+
+
+def _code(definition: Statement | None, seen: Observation) -> str:
+    if definition is not None and isinstance(definition.node, ast.Import | ast.ImportFrom):
+        return import_line(definition.node, seen.name)
+    if seen.origin in {Origin.MODULE, Origin.LIBRARY}:
+        if seen.origin_name is None:
+            return f"import {seen.origin_module} as {seen.name}"
+        return f"from {seen.origin_module} import {seen.origin_name} as {seen.name}"
+    return dedented(definition.source) if definition is not None else ""
+
+
+def _body(recording: Recording, cell: int) -> Iterator[str]:
+    """The statements of a test cell; numbers that it computes must be what they were in the notebook."""
+    for each in recording.program.with_role(Role.TEST):
+        if each.cell != cell:
+            continue
+        value = recording.answers.get(each.index)
+        if value is not None and value.literal not in {None, "None"} and isinstance(each.node, ast.Expr):
+            yield indented(f"assert_same(\n    {dedented(each.source).rstrip(';')},\n    {value.literal},\n)")
+        else:
+            yield indented(dedented(each.source))
+
+
+def _notebook_module(recording: Recording, tests: list[tuple[list[str], str]]) -> str:
+    name = recording.program.notebook.path.rsplit("/", 1)[-1]
+    imports = [line for needed, _ in tests for line in needed]
+    if any("assert_same(" in text for _, text in tests):
+        imports.append("from compare import assert_same")
+    text = banner(name, "The test cells of the notebook, on the package's own answers and the recorded values.")
+    return module_text(text, imports, *(block for _, block in tests))
