@@ -195,13 +195,18 @@ def _parsed(output: str) -> Hashes:
 
 def _why_not(said: str, pins: Sequence[str]) -> str:
     text = " ".join(re.sub(r"\w+://\S+", "the package index", said).replace("│", " ").split())
-    absent = [pin for pin in pins if re.search(rf"no version of {re.escape(pin)}(?![\w.])", text)]
+    absent = [pin for pin in pins if _is_absent(pin, text)]
     labelled = [pin for pin in pins if "+" in pin]
     if absent or (labelled and "no version" in text):
         return f"the package index has no {_listed(absent or labelled)}: a local build?"
     if re.search(r"dns error|[Cc]onnect|timed out|network|offline|tunnel|Failed to fetch", text):
         return _UNREACHED
     return "uv could not look them up: " + text[:300]
+
+
+def _is_absent(pin: str, text: str) -> bool:
+    name = pin.partition("==")[0]
+    return bool(re.search(rf"no version of {re.escape(pin)}(?![\w.])|\b{re.escape(name)} was not found", text))
 
 
 def _listed(pins: Sequence[str]) -> str:

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import time
 import zipfile
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from nbdeploy.packaging.environment import lock
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class Site:

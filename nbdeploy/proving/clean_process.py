@@ -1,0 +1,91 @@
+"""A clean process for the exported package: isolated, and with nothing to import but what its lock provides."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbdeploy.errors import Diagnostic, GateError
+from nbdeploy.packaging.installed import installed
+from nbdeploy.packaging.package import Package
+from nbdeploy.recording.recording import Recording
+
+__all__ = ["ask_package", "run_package_tests"]
+
+SECONDS = 1_800
+
+
+def ask_package(folder: Path, package: Package, recording: Recording, droppable: tuple[str | int, ...]) -> dict[str, Any]:
+    """Ask the written package the recorded rows in every arrangement; see `probe.py` for what comes back."""
+    example = recording.example
+    whole = None
+    if example.positions is not None:
+        stored = example.whole_input
+        whole = {
+            "file": str(recording.stored / stored.file),
+            "format": stored.format,
+            "arguments": stored.arguments,
+            "positions": list(example.positions),
+        }
+    job = {
+        "action": "ask",
+        "input_name": recording.path.input.name,
+        "by_row": recording.path.input.observation.schema.kind in _ROW_KINDS and example.rows > 0,
+        "whole": whole,
+        "droppable": list(droppable),
+        "provenance": [[file, line, list(place)] for (file, line), place in package.provenance.items()],
+    }
+    return _run(folder, package, job)
+
+
+def run_package_tests(folder: Path, package: Package) -> dict[str, Any]:
+    """Run the package's own tests with pytest."""
+    return _run(folder, package, {"action": "tests"})
+
+
+_ROW_KINDS = frozenset({"table", "series", "array", "tensor", "sparse", "list"})
+
+
+def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, Any]:
+    from nbdeploy.proving import compare, probe
+    from nbdeploy.recording import rows
+
+    installed_names = frozenset().union(*(each.modules for each in installed().values()))
+    with tempfile.TemporaryDirectory(prefix="nbdeploy-") as scratch:
+        job_file, report = Path(scratch) / "job.json", Path(scratch) / "report.json"
+        job_file.write_text(
+            json.dumps(
+                {
+                    **job,
+                    "package": str(folder),
+                    "module": package.module,
+                    "absent": sorted(installed_names - package.lock.imports - {package.module}),
+                    "compare": compare.__file__,
+                    "rows": rows.__file__,
+                }
+            )
+        )
+        command = [sys.executable, "-I", "-X", "utf8", "-W", "ignore", probe.__file__, str(job_file), str(report)]
+        done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, timeout=SECONDS, check=False)
+        if not report.exists():
+            last = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
+            raise GateError(
+                Diagnostic(
+                    code="NBD500",
+                    message=f"the exported package brought its process down (status {done.returncode}): {' / '.join(last)}",
+                    fix="run python -m pytest in the exported package to see it fail",
+                )
+            )
+        answer: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
+        return answer
+
+
+def _environment() -> dict[str, str]:
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONHASHSEED": "0"}
