@@ -5,13 +5,12 @@ Every public name is loaded when it is first asked for: `import nbdeploy` itself
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nbdeploy.deploy import check, deploy, export, slice_for
+    from nbdeploy.checking import check, slice_for
+    from nbdeploy.deploying import deploy, export
     from nbdeploy.errors import (
         ArtifactError,
         Diagnostic,
@@ -58,7 +57,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "nbdeploy.deploy": ("check", "deploy", "export", "slice_for"),
+    "nbdeploy.checking": ("check", "slice_for"),
+    "nbdeploy.deploying": ("deploy", "export"),
     "nbdeploy.errors": (
         "ArtifactError",
         "Diagnostic",
@@ -108,21 +108,3 @@ def unload_ipython_extension(ipython: Any) -> None:
     from nbdeploy.frontends.magics import unload
 
     unload(ipython)
-
-
-class _Package(ModuleType):
-    """Keep the public function `deploy` in front of the submodule of the same name.
-
-    Importing a submodule binds it in its package, which would hide the function; this property takes no notice of that.
-    """
-
-    @property
-    def deploy(self) -> Any:
-        return import_module("nbdeploy.deploy").deploy
-
-    @deploy.setter
-    def deploy(self, submodule: ModuleType) -> None:
-        return
-
-
-sys.modules[__name__].__class__ = _Package

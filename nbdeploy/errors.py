@@ -96,7 +96,9 @@ class NbdeployError(Exception):
 
     def in_notebook(self, path: str) -> NbdeployError:
         """The same error, its diagnostics naming the notebook at `path`."""
-        return type(self)(*(replace(each, notebook=each.notebook or path) for each in self.diagnostics))
+        error = type(self)(*(replace(each, notebook=each.notebook or path) for each in self.diagnostics))
+        error.__dict__.update({name: value for name, value in self.__dict__.items() if name != "diagnostics"})
+        return error
 
     def as_json(self) -> Mapping[str, Any]:
         return {"ok": False, "diagnostics": [each.as_json() for each in self.diagnostics]}
@@ -119,7 +121,12 @@ class ArtifactError(NbdeployError):
 
 
 class GateError(NbdeployError):
-    """A gate failed: the proof does not hold."""
+    """A gate failed: the proof does not hold. `gates` are the verdicts so far, as JSON values."""
+
+    gates: tuple[Mapping[str, Any], ...] = ()
+
+    def as_json(self) -> Mapping[str, Any]:
+        return {**super().as_json(), "gates": list(self.gates)}
 
 
 class UsageError(NbdeployError):

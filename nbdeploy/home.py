@@ -71,7 +71,7 @@ def data_folder() -> Path:
         from platformdirs import user_data_path
 
         folder = user_data_path("nbdeploy", appauthor=False)
-    with _writing(folder):
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(errno.EACCES, "no permission to write", str(folder))
@@ -84,7 +84,7 @@ def packages_folder(name: str) -> Path:
     Raises UsageError (NBD602) for a name that can't be a folder.
     """
     folder = _versions_folder(name)
-    with _writing(folder):
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -97,11 +97,11 @@ def claim_version(name: str) -> Iterator[Claim]:
     what a killed process left behind is cleared by the next claim.
     """
     folder = packages_folder(name)
-    with _writing(folder):
+    with writing(folder):
         claim, owner = _next_free(folder, name)
     try:
         yield claim
-        with _writing(folder):
+        with writing(folder):
             claim.folder.replace(claim.published)
     finally:
         shutil.rmtree(claim.folder, ignore_errors=True)
@@ -141,7 +141,7 @@ def list_deployments() -> list[dict[str, Any]]:
 def write_atomically(target: Path, text: str) -> None:
     """Write `text` beside `target` and rename it, so that no reader ever sees half a file."""
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}")
-    with _writing(target.parent):
+    with writing(target.parent):
         try:
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(target)
@@ -280,7 +280,7 @@ def _unknown(name: str, version: str | None, known: tuple[str, ...]) -> Diagnost
 
 
 @contextmanager
-def _writing(folder: Path) -> Iterator[None]:
+def writing(folder: Path) -> Iterator[None]:
     """Turn what the file system says into an EnvironmentProblem that names the folder."""
     try:
         yield

@@ -75,9 +75,9 @@ def test_a_place_that_cannot_be_written_is_told_with_a_way_out(tmp_path: Path, m
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
 def test_a_full_disk_is_called_by_its_name(home: Path) -> None:
-    from nbdeploy.home import _writing
+    from nbdeploy.home import writing
 
-    with pytest.raises(EnvironmentProblem, match=r"NBD601 .*the disk is full"), _writing(home):
+    with pytest.raises(EnvironmentProblem, match=r"NBD601 .*the disk is full"), writing(home):
         Path("/dev/full").write_text("x")
 
 

@@ -38,7 +38,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 @pytest.mark.skipif(find_spec("nbdeploy.deploy") is None, reason="there is no nbdeploy.deploy module")
-@pytest.mark.parametrize("first", ["import nbdeploy.deploy", "from nbdeploy.deploy import check", "pass"])
+@pytest.mark.parametrize("first", ["import nbdeploy.deploy", "from nbdeploy.deploying import check", "pass"])
 def test_deploy_is_the_function_whether_or_not_its_module_was_imported_first(first: str) -> None:
     source = f"{first}\nfrom nbdeploy import deploy\nprint(type(deploy).__name__)"
     assert python(source) == "function"

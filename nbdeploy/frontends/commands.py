@@ -46,7 +46,7 @@ def check_options(parser: argparse.ArgumentParser) -> None:
 
 
 def check(options: argparse.Namespace, stdout: TextIO) -> Answer:
-    from nbdeploy.deploy import check
+    from nbdeploy.checking import check
 
     answers = [check(path).as_json() for path in options.notebooks]
     return Answer({"notebooks": answers}, lambda console: show_checks(answers, console), int(not all_ok(answers)))
@@ -73,7 +73,7 @@ def slice_options(parser: argparse.ArgumentParser) -> None:
 
 
 def slice_notebook(options: argparse.Namespace, stdout: TextIO) -> Answer:
-    from nbdeploy.deploy import slice_for
+    from nbdeploy.checking import slice_for
 
     found = slice_for(options.notebook, options.variable, options.cell)
     return Answer(found.as_json(), lambda console: console.file.write(found.code.rstrip("\n") + "\n"))
@@ -88,7 +88,7 @@ def export_options(parser: argparse.ArgumentParser) -> None:
 def export(options: argparse.Namespace, stdout: TextIO) -> Answer:
     if options.out is None:
         raise wrong_use("export needs --out", f"nbdeploy export {options.notebook} --out DIR")
-    from nbdeploy.deploy import export
+    from nbdeploy.deploying import export
 
     with progress_view(options) as progress:
         made = export(deploy_request(options, options.notebook), options.out, progress)
@@ -106,7 +106,7 @@ def deploy(options: argparse.Namespace, stdout: TextIO) -> Answer:
     if options.check:
         return check(argparse.Namespace(notebooks=[options.notebook]), stdout)
     request = deploy_request(options, options.notebook)
-    from nbdeploy.deploy import deploy
+    from nbdeploy.deploying import deploy
 
     with progress_view(options) as progress:
         made = deploy(request, progress)

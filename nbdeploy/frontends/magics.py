@@ -110,7 +110,7 @@ class Session:
             self.show(shown_diagnostics(stale))
         live = self.dumped(notebook) if options.source == "kernel" else None
         request = deploy_request(options, notebook, live=live)
-        from nbdeploy.deploy import deploy
+        from nbdeploy.deploying import deploy
 
         with self.progress() as progress:
             made: Deployment = deploy(request, progress)
@@ -249,7 +249,7 @@ def in_kernel(shell: Any) -> bool:
 
 
 def checked(notebook: Path, stale: list[Diagnostic]) -> Shown:
-    from nbdeploy.deploy import check
+    from nbdeploy.checking import check
     from nbdeploy.frontends.rendering import diagnostics_html, diagnostics_text
 
     answer = check(notebook).as_json()

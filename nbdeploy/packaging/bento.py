@@ -41,9 +41,9 @@ class BuiltBento:
 def build(folder: Path, name: str, version: str, labels: Mapping[str, str]) -> BuiltBento:
     """Build the exported package in `folder` as the Bento `name:version`, as its `bentofile.yaml` says.
 
-    Raises ArtifactError NBD601: the service can't be imported or built; NBD602: the version exists; NBD603: BentoML
-    takes no such name or version; NBD608: the lock does not pin BentoML. EnvironmentProblem NBD604: BentoML is missing;
-    NBD605: its store can't be written.
+    Raises ArtifactError NBD631: the service can't be imported or built; NBD632: the version exists; NBD633: BentoML
+    takes no such name or version; NBD638: the lock does not pin BentoML. EnvironmentProblem NBD634: BentoML is missing;
+    NBD635: its store can't be written.
     """
     _check_tag(name, version)
     with _BUILDING, _untouched_process(folder), _quiet():
@@ -53,7 +53,7 @@ def build(folder: Path, name: str, version: str, labels: Mapping[str, str]) -> B
         path = _path_in_store(name, version)
         if path.exists():
             raise _problem(
-                "NBD602", f"the Bento {name}:{version} exists already", "deploy again: the next version is taken"
+                "NBD632", f"the Bento {name}:{version} exists already", "deploy again: the next version is taken"
             )
         try:
             return _built(bentoml, store, folder, name, version, labels)
@@ -61,14 +61,14 @@ def build(folder: Path, name: str, version: str, labels: Mapping[str, str]) -> B
             if isinstance(error, OSError) and str(error.filename or "").startswith(str(home())):
                 raise _store_problem(error) from error
             message = f"BentoML could not build the package in {folder}: {_cause(error)}"
-            raise _problem("NBD601", message, "run `bentoml build` in that folder to see all of it") from error
+            raise _problem("NBD631", message, "run `bentoml build` in that folder to see all of it") from error
 
 
 def find(tag: str) -> BuiltBento:
     """Return the Bento of this exact tag. Without a version, or with `latest`, the newest one.
 
     BentoML itself takes `name:1` for `name:10` where the former is missing; a wrong version must never be served.
-    Raises EnvironmentProblem NBD606: there is no such Bento.
+    Raises EnvironmentProblem NBD636: there is no such Bento.
     """
     name, _, version = tag.partition(":")
     latest = home() / "bentos" / name / "latest"
@@ -79,11 +79,11 @@ def find(tag: str) -> BuiltBento:
         return BuiltBento(f"{name}:{version}", path)
     message = f"there is no Bento {tag} in the store {home() / 'bentos'}"
     fix = "`nbdeploy list` names what there is; BENTOML_HOME says where the store lies"
-    raise EnvironmentProblem(Diagnostic(code="NBD606", message=message, fix=fix))
+    raise EnvironmentProblem(Diagnostic(code="NBD636", message=message, fix=fix))
 
 
 def delete(tag: str) -> None:
-    """Delete the Bento of this exact tag. Raises EnvironmentProblem NBD606: there is none."""
+    """Delete the Bento of this exact tag. Raises EnvironmentProblem NBD636: there is none."""
     found = find(tag)
     with _quiet():
         _bentoml()
@@ -135,7 +135,7 @@ def _bentoml() -> ModuleType:
     except ImportError as error:
         message = f"BentoML can't be imported: {error}"
         raise EnvironmentProblem(
-            Diagnostic(code="NBD604", message=message, fix="pip install 'bentoml>=1.4.30'")
+            Diagnostic(code="NBD634", message=message, fix="pip install 'bentoml>=1.4.30'")
         ) from error
 
 
@@ -187,7 +187,7 @@ def _check_tag(name: str, version: str) -> None:
             message = (
                 f"BentoML takes no {what} such as {value!r}: up to 63 small letters, digits, dots, dashes, underscores"
             )
-            raise _problem("NBD603", message, f"choose such a {what}, starting and ending with a letter or a digit")
+            raise _problem("NBD633", message, f"choose such a {what}, starting and ending with a letter or a digit")
 
 
 def _check_lock(folder: Path, bentoml_version: str) -> None:
@@ -196,7 +196,7 @@ def _check_lock(folder: Path, bentoml_version: str) -> None:
     text = lock.read_text(encoding="utf-8") if lock.is_file() else ""
     if not re.search(rf"^bentoml(\[[^]]*\])?=={re.escape(bentoml_version)}(\s|$)", text, re.MULTILINE):
         message = f"{lock} does not pin bentoml=={bentoml_version}, so a container would not hold what was proven here"
-        raise _problem("NBD608", message, f"lock the package's requirements together with bentoml=={bentoml_version}")
+        raise _problem("NBD638", message, f"lock the package's requirements together with bentoml=={bentoml_version}")
 
 
 def _problem(code: str, message: str, fix: str) -> ArtifactError:
@@ -206,7 +206,7 @@ def _problem(code: str, message: str, fix: str) -> ArtifactError:
 def _store_problem(error: OSError) -> EnvironmentProblem:
     message = f"BentoML's store {home()} can't be written: {error}"
     fix = "set BENTOML_HOME to a folder that you can write, or free some space"
-    return EnvironmentProblem(Diagnostic(code="NBD605", message=message, fix=fix))
+    return EnvironmentProblem(Diagnostic(code="NBD635", message=message, fix=fix))
 
 
 def _cause(error: BaseException) -> str:

@@ -139,12 +139,12 @@ def droppable_columns(path: ServingPath) -> tuple[str | int, ...]:
     named: set[Any] = set()
     for each in path.served:
         for node in ast.walk(each.statement.node):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"drop", "pop"}:
-                named |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
-            if isinstance(node, ast.Delete):
-                named |= {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
-            if isinstance(node, ast.Name):
-                named |= _in_constant(path, node.id, each.original.place)
+            drops = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"drop", "pop"}
+            if drops or isinstance(node, ast.Delete):
+                parts = list(ast.walk(node))
+                named |= {part.value for part in parts if isinstance(part, ast.Constant)}
+                names = [part.id for part in parts if isinstance(part, ast.Name)]
+                named |= {text for name in names for text in _in_constant(path, name, each.original.place)}
     return tuple(column.name for column in path.input.observation.schema.columns if column.name in named)
 
 

@@ -70,7 +70,7 @@ def preprocess_module(program: Program, path: ServingPath, symbols: Symbols, opt
     cells = _cells(each.original.cell for each in stage.served)
     what = f"Prepare rows for the model, as {cells} of the notebook {'do' if ',' in cells or 'and' in cells else 'does'}."
     function = stage.function("preprocess", returns, what)
-    return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), function)
+    return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), *stage.blocks, function)
 
 
 def predict_module(program: Program, path: ServingPath, symbols: Symbols, optional: Sequence[str | int]) -> str:
@@ -96,7 +96,7 @@ def predict_module(program: Program, path: ServingPath, symbols: Symbols, option
     }
     doc = "Return the prediction for one input." if one else f"Return {_plain(path.output.label)}: one answer a row, in the order of the rows."
     function = stage.function("predict", kind, doc)
-    return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), function)
+    return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), *stage.blocks, function)
 
 
 def _plain(label: str) -> str:
@@ -113,6 +113,7 @@ class _Stage:
     served: tuple[ServedStatement, ...]
     body: list[str] = field(default_factory=list)
     lines_of_import: list[str] = field(default_factory=list)
+    blocks: list[str] = field(default_factory=list)  # what stands above the function
     _bound: dict[str, tuple[str, str]] = field(default_factory=dict)  # names bound in the function to a frozen value
 
     def line(self, text: str) -> None:
@@ -125,7 +126,10 @@ class _Stage:
         if (name in changed or optional) and kind in _COPIES:
             self.line(f"{name} = {_COPIES[kind].format(name)}  # the caller's own stays as it is")
         if optional and kind is Kind.TABLE:
-            self.line(f"for column in {_tuple(optional)}:  # the notebook only drops them: a request need not have them")
+            self.blocks.append(
+                f'DROPPED = {_list(optional)}\n"""Columns that the notebook only drops: a request need not have them."""'
+            )
+            self.line("for column in DROPPED:")
             self.line(f"    if column not in {name}:")
             self.line(f"        {name}[column] = None")
 
@@ -213,8 +217,9 @@ def _cells(numbers: Iterable[int]) -> str:
     return f"cells {', '.join(map(str, unique[:-1]))} and {unique[-1]}"
 
 
-def _tuple(values: Sequence[str | int]) -> str:
+def _list(values: Sequence[str | int]) -> str:
     from json import dumps
 
     items = [dumps(each, ensure_ascii=False) if isinstance(each, str) else repr(each) for each in values]
-    return f"({', '.join(items)},)" if len(items) == 1 else f"({', '.join(items)})"
+    line = f"[{', '.join(items)}]"
+    return line if len(line) < 90 else "[\n" + "".join(f"    {item},\n" for item in items) + "]"

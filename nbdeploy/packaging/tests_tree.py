@@ -52,6 +52,9 @@ def _recorded_module(values: Mapping[str, Stored]) -> str:
     """Return a value as it was when the notebook ran."""
     loader, file, arguments = VALUES[name]
     return loader(DATA / file, **arguments)'''
+    row = '''def row(value: Any, number: int) -> Any:
+    """Return one row, in a value of the same kind."""
+    return value.iloc[[number]] if hasattr(value, "iloc") else value[number : number + 1]'''
     return module_text(
         '"""Values that the notebook had when it was recorded, from the files in `data/`."""',
         ["from pathlib import Path", "from typing import Any"],
@@ -59,6 +62,7 @@ def _recorded_module(values: Mapping[str, Stored]) -> str:
         loader_source({each.format for each in values.values()}),
         table,
         load,
+        row,
     )
 
 
@@ -72,27 +76,14 @@ def _contract_tests(recording: Recording, module: str) -> str:
     if recording.path.input.observation.schema.kind in ROW_KINDS and recording.example.rows > 1:
         rows = sorted({0, recording.example.rows // 3, recording.example.rows // 2, recording.example.rows - 1})
         blocks.append(
-            f'''@pytest.mark.parametrize("row", {rows})
-def test_one_row_alone_is_answered_as_among_the_others(row: int) -> None:
-    everything = recorded("example_input")
-    one = everything.iloc[[row]] if hasattr(everything, "iloc") else everything[row : row + 1]
-    assert rows_of(predict(one)) == pytest.approx([rows_of(recorded("example_output"))[row]], rel=1e-9, nan_ok=True)'''
-            if _numeric(recording)
-            else f'''@pytest.mark.parametrize("row", {rows})
-def test_one_row_alone_is_answered_as_among_the_others(row: int) -> None:
-    everything = recorded("example_input")
-    one = everything.iloc[[row]] if hasattr(everything, "iloc") else everything[row : row + 1]
-    assert rows_of(predict(one)) == [rows_of(recorded("example_output"))[row]]'''
+            f'''@pytest.mark.parametrize("number", {rows})
+def test_one_row_alone_is_answered_as_among_the_others(number: int) -> None:
+    answer = predict(row(recorded("example_input"), number))
+    assert_same(answer, row(recorded("example_output"), number))'''
         )
-    names = ["assert_same", *(["rows_of"] if len(blocks) > 1 else [])]
-    imports = [f"from {module} import predict", f"from compare import {', '.join(names)}", "from recorded import recorded"]
-    imports += ["import pytest"] if len(blocks) > 1 else []
+    imports = [f"from {module} import predict", "from compare import assert_same", "from recorded import recorded"]
+    imports += ["import pytest", "from recorded import row"] if len(blocks) > 1 else []
     return module_text(banner(name, "The service's contract: it answers as the notebook did."), imports, *blocks)
-
-
-def _numeric(recording: Recording) -> bool:
-    schema = recording.path.output.observation.schema
-    return len(schema.shape or ()) == 1 and str(schema.dtype).startswith(("float", "torch.float"))
 
 
 # the notebook's test cells ----------------------------------------------------------------------------------------------
@@ -137,7 +128,10 @@ def _notebook_tests(recording: Recording, module: str, symbols: Symbols) -> Iter
         lines = [f'    """Cell {cell} of the notebook."""']
         for name, seen in sorted(recording.readings.get(cell, {}).items()):
             line, needed = _bound(recording, module, symbols, cell, name, seen)
-            lines += [f"    {each}" for each in line.splitlines()]
+            if line.startswith(("import ", "from ")):
+                imports += line.splitlines()
+            else:
+                lines += [f"    {each}" for each in line.splitlines()]
             imports += needed
         lines += list(_body(recording, cell))
         yield imports, f"def test_cell_{cell}() -> None:\n" + "\n".join(lines)
@@ -180,6 +174,8 @@ def _body(recording: Recording, cell: int) -> Iterator[str]:
         if each.cell != cell:
             continue
         value = recording.answers.get(each.index)
+        if isinstance(each.node, ast.Expr) and (value is None or value.literal in {None, "None"}) and each.effects.display:
+            continue
         if value is not None and value.literal not in {None, "None"} and isinstance(each.node, ast.Expr):
             yield indented(f"assert_same(\n    {dedented(each.source).rstrip(';')},\n    {value.literal},\n)")
         else:

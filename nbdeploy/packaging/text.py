@@ -103,4 +103,5 @@ def module_text(docstring: str, imports: Iterable[str], *blocks: str) -> str:
     parts = [docstring, sorted_imports(["from __future__ import annotations", *imports])]
     head = "\n\n".join(part for part in parts if part)
     body = "\n\n\n".join(block.rstrip() for block in blocks if block.strip())
-    return head + ("\n\n\n" + body if body else "") + "\n"
+    gap = "\n\n\n" if body.startswith(("def ", "class ", "async ", "@", "#")) else "\n\n"
+    return head + (gap + body if body else "") + "\n"

@@ -37,20 +37,23 @@ def train_module(program: Program, path: ServingPath, symbols: Symbols, values: 
     draft.write(frozenset(parameters))
     signature = "".join(f", {name}: {kind} = {default}" for name, (kind, default) in parameters.items())
     keyword = f"out: str | Path | None = None{', *' if parameters else ''}{signature}"
-    head = f"def train({keyword}) -> dict[str, Any]:\n{indented(_docstring(program, bool(parameters)))}"
+    head = f"def train({keyword}) -> dict[str, Any]:\n{_docstring(bool(parameters))}"
     imports = ["from pathlib import Path", "from typing import Any", "from . import artifacts", *draft.imports]
     body = "\n".join([head, *draft.body])
     text = banner(_notebook(program), "Make the artifacts anew: the training side of the notebook, without what only looks at data.")
     return module_text(text, imports, *draft.blocks, body)
 
 
-def _docstring(program: Program, parameters: bool) -> str:
-    more = " The other arguments are the notebook's parameters, with the values of the recorded run." if parameters else ""
-    return (
-        '"""Train on the data that the notebook reads and return the artifacts by name.\n\n'
-        f"Run it where the notebook's relative paths hold. With `out`, a folder, the artifacts are written there as files that\n"
-        f'`artifacts.py` reads.{more}\n"""'
-    )
+def _docstring(parameters: bool) -> str:
+    lines = [
+        '"""Train on the data that the notebook reads and return the artifacts by name.',
+        "",
+        "Run it where the notebook's relative paths hold. With `out`, a folder, the artifacts are written there as files",
+        "that `artifacts.py` reads.",
+    ]
+    if parameters:
+        lines.append("The other arguments are the notebook's parameters, as they were in the recorded run.")
+    return "\n".join(f"    {line}".rstrip() for line in [*lines, '"""'])
 
 
 def _notebook(program: Program) -> str:

@@ -88,4 +88,4 @@ def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, An
 
 def _environment() -> dict[str, str]:
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTHONHASHSEED": "0"}
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
-from nbdeploy.packaging.bento import BuiltBento, find, home
+from nbdeploy.packaging.bento import BuiltBento, find
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,21 +65,22 @@ def running(
 ) -> Iterator[ServedBento]:
     """Serve a Bento (itself, its tag) or an exported folder until the block ends; a free port where none is named.
 
-    Raises EnvironmentProblem NBD606: there is no such Bento; NBD607: the server did not become ready.
+    Raises EnvironmentProblem NBD636: there is no such Bento; NBD637: the server did not become ready.
     """
     folder = _folder(what)
-    with contextlib.ExitStack() as stack:
-        if log is None:
-            scratch = stack.enter_context(tempfile.TemporaryDirectory(prefix="nbdeploy-serve-"))
-            log = Path(scratch) / "server.log"
-        yield stack.enter_context(_started(folder, host, port, log, ready_seconds))
+    with tempfile.TemporaryDirectory(prefix="nbdeploy-serve-", ignore_cleanup_errors=True) as scratch:
+        log = log or Path(scratch) / "server.log"
+        with _started(folder, host, port, log, ready_seconds, Path(scratch)) as server:
+            yield server
 
 
 @contextlib.contextmanager
-def _started(folder: Path, host: str, port: int | None, log: Path, seconds: float) -> Iterator[ServedBento]:
+def _started(
+    folder: Path, host: str, port: int | None, log: Path, seconds: float, scratch: Path
+) -> Iterator[ServedBento]:
     for attempt in range(PORT_TRIES):
         chosen = port or _free_port(host)
-        process = _spawn(folder, host, chosen, log)
+        process = _spawn(folder, host, chosen, log, scratch)
         try:
             try:
                 took = _wait_ready(process, host, chosen, log, seconds)
@@ -99,12 +100,13 @@ def _folder(what: BuiltBento | str | Path) -> Path:
     return what if isinstance(what, Path) else find(what).path
 
 
-def _spawn(folder: Path, host: str, port: int, log: Path) -> subprocess.Popen[bytes]:
+def _spawn(folder: Path, host: str, port: int, log: Path, scratch: Path) -> subprocess.Popen[bytes]:
     """Start the server, from the Bento's folder: BentoML may take a tag for another one that begins alike."""
     command = [sys.executable, "-m", "bentoml", "serve", str(folder), "--host", host, "--port", str(port)]
     environment = {
         **os.environ,
-        "BENTOML_HOME": str(home()),
+        # A server that starts deletes the metrics of all others that run in the same home: each gets its own.
+        "BENTOML_HOME": str(scratch / "bentoml"),
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",  # a Bento is not written to
@@ -119,7 +121,7 @@ def _spawn(folder: Path, host: str, port: int, log: Path) -> subprocess.Popen[by
             stdout=out,
             stderr=subprocess.STDOUT,
             env=environment,
-            cwd=log.parent,
+            cwd=scratch,
             start_new_session=True,
         )
 
@@ -191,4 +193,4 @@ def _not_ready(why: str, log: Path) -> EnvironmentProblem:
     tail = _tail(log, TAIL_LINES)
     message = f"{why}; its last words:\n{tail}" if tail else why
     fix = "the last lines say what the service lacks; `nbdeploy serve NAME` starts it by hand"
-    return EnvironmentProblem(Diagnostic(code="NBD607", message=message, fix=fix))
+    return EnvironmentProblem(Diagnostic(code="NBD637", message=message, fix=fix))

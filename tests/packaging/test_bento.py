@@ -59,7 +59,7 @@ def test_a_container_would_install_the_lock_with_its_hashes(folder: Path) -> Non
 
 def test_a_lock_without_bentoml_is_refused(folder: Path) -> None:
     (folder / "requirements.lock").write_text("numpy==2.0.0\n")
-    with pytest.raises(ArtifactError, match=r"NBD608 .*does not pin bentoml=="):
+    with pytest.raises(ArtifactError, match=r"NBD638 .*does not pin bentoml=="):
         build(folder, "texts", "1", {})
 
 
@@ -91,7 +91,7 @@ def test_the_same_module_name_can_be_built_again_from_other_code(folder: Path, t
 
 def test_a_package_that_cannot_be_imported_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     broken = texts_package(tmp_path / "broken", "import no_such_module_here\n")
-    with pytest.raises(ArtifactError, match=r"NBD601 .*no_such_module_here"):
+    with pytest.raises(ArtifactError, match=r"NBD631 .*no_such_module_here"):
         build(broken, "texts", "1", {})
     assert not (tmp_path / "bentoml" / "bentos" / "texts").exists()
     assert "texts" not in sys.modules
@@ -99,7 +99,7 @@ def test_a_package_that_cannot_be_imported_is_told_and_leaves_nothing(tmp_path: 
 
 def test_a_version_is_never_built_twice(folder: Path) -> None:
     build(folder, "texts", "1", {})
-    with pytest.raises(ArtifactError, match=r"NBD602 .*texts:1 exists already"):
+    with pytest.raises(ArtifactError, match=r"NBD632 .*texts:1 exists already"):
         build(folder, "texts", "1", {})
 
 
@@ -107,24 +107,24 @@ def test_a_version_is_never_built_twice(folder: Path) -> None:
     ("name", "version"), [("Texts", "1"), ("a b", "1"), ("../x", "1"), ("texts", "a/b"), ("", "1")]
 )
 def test_a_name_that_bentoml_does_not_take_is_told(folder: Path, name: str, version: str) -> None:
-    with pytest.raises(ArtifactError, match="NBD603"):
+    with pytest.raises(ArtifactError, match="NBD633"):
         build(folder, name, version, {})
 
 
 def test_a_store_that_cannot_be_written_is_told(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("BENTOML_HOME", str(tmp_path / "file" / "home"))
-    with pytest.raises(EnvironmentProblem, match="NBD605"):
+    with pytest.raises(EnvironmentProblem, match="NBD635"):
         build(folder, "texts", "1", {})
 
 
 def test_a_bento_is_found_by_its_exact_tag_only(folder: Path) -> None:
     built = build(folder, "texts", "10", {})
     assert find("texts:10") == find("texts") == find("texts:latest") == built
-    with pytest.raises(EnvironmentProblem, match=r"NBD606 .*no Bento texts:1 "):
+    with pytest.raises(EnvironmentProblem, match=r"NBD636 .*no Bento texts:1 "):
         find("texts:1")
     for tag in ("other", "texts:..", "../bentos/texts:10", ""):
-        with pytest.raises(EnvironmentProblem, match="NBD606"):
+        with pytest.raises(EnvironmentProblem, match="NBD636"):
             find(tag)
 
 
@@ -134,7 +134,7 @@ def test_a_deleted_bento_is_gone(folder: Path) -> None:
     delete("texts:1")
     assert not bento.path.exists()
     assert find("texts").tag == "texts:2"
-    with pytest.raises(EnvironmentProblem, match="NBD606"):
+    with pytest.raises(EnvironmentProblem, match="NBD636"):
         delete("texts:1")
 
 

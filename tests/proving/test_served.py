@@ -149,7 +149,7 @@ def test_the_gate_fails_with_the_last_words_of_a_server_that_does_not_start(tmp_
     verdict = served(build(folder, "broken", str(len(process)), {}), [b"{}"], [[]])
     assert verdict.outcome is Outcome.FAIL
     assert "OSError: artifact is gone" in verdict.reason
-    assert verdict.diagnostics[0].code == "NBD607"
+    assert verdict.diagnostics[0].code == "NBD637"
 
 
 def test_every_answer_carries_request_id_and_version(mixed_server: ServedBento) -> None:
@@ -265,13 +265,20 @@ def fail_inside(tag: str, groups: list[int]) -> None:
         raise RuntimeError("stop here")
 
 
+def test_a_second_server_leaves_the_metrics_of_the_first(mixed: BuiltBento, mixed_server: ServedBento) -> None:
+    predict(mixed_server, {"rows": [ROW]})
+    with running(mixed) as second:
+        predict(second, {"rows": [ROW]})
+    assert 'endpoint="/predict",http_response_code="200"' in ask(mixed_server, "/metrics").body.decode()
+
+
 def test_an_unknown_tag_is_told() -> None:
-    with pytest.raises(EnvironmentProblem, match=r"NBD606 .*no Bento nobody:1"), running("nobody:1"):
+    with pytest.raises(EnvironmentProblem, match=r"NBD636 .*no Bento nobody:1"), running("nobody:1"):
         pass
 
 
 def test_a_taken_port_is_told(mixed: BuiltBento, mixed_server: ServedBento) -> None:
-    with pytest.raises(EnvironmentProblem, match="NBD607"), running(mixed, port=mixed_server.port):
+    with pytest.raises(EnvironmentProblem, match="NBD637"), running(mixed, port=mixed_server.port):
         pass
 
 

@@ -1,0 +1,236 @@
+"""The story of a deploy: notebook -> recording -> package -> proof -> Bento -> run."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbdeploy.analysis.program import Program, read_program
+from nbdeploy.clock import Clock
+from nbdeploy.errors import Diagnostic, NbdeployError, NotebookError, UsageError
+from nbdeploy.home import claim_version, save_deployment
+from nbdeploy.notebook.cells import Notebook, parse_notebook
+from nbdeploy.progress import Progress, silent
+from nbdeploy.proving.verdict import Proof
+from nbdeploy.request import Deployment, DeployRequest
+from nbdeploy.suggestions import slug
+
+if TYPE_CHECKING:
+    from nbdeploy.packaging.bento import BuiltBento
+    from nbdeploy.proving.prove import Proven
+    from nbdeploy.recording.recording import Recording
+    from nbdeploy.tracking.record import Run
+
+__all__ = ["deploy", "export", "open_notebook"]
+
+
+def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
+    """Deploy a notebook: record it, export and prove the package, build and ask the Bento, track it all.
+
+    Raises a subclass of NbdeployError where something is in the way; then nothing is registered and nothing is left.
+    """
+    program = open_notebook(request.notebook)
+    name = service_name(request, program.notebook)
+    clock = Clock(progress)
+    with _told_where(request.notebook), _scratch() as scratch, _undone_on_failure() as undo:
+        with claim_version(name) as claim:
+            deployed = _Deploy(program, request, name, claim.version, clock, undo)
+            recording = deployed.record(scratch)
+            proven = deployed.prove(recording, claim.folder)
+            bento = deployed.build(proven)
+            proven = deployed.ask(proven, bento)
+            run = deployed.track(proven, recording, bento)
+            place = deployed.place(claim.folder, claim.published)
+        made = deployed.told(proven, recording, place, bento, run)
+        save_deployment(name, claim.version, made.as_json())
+    return made
+
+
+def export(request: DeployRequest, out: Path, progress: Progress = silent) -> Deployment:
+    """Export the script pipeline of a notebook to `out`, proven, without Bento and MLflow."""
+    program = open_notebook(request.notebook)
+    clock = Clock(progress)
+    with _told_where(request.notebook), _scratch() as scratch, _undone_on_failure() as undo:
+        exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo)
+        recording = exported.record(scratch)
+        proven = exported.prove(recording, scratch / "package")
+        _copy(scratch / "package", out, undo)
+    return exported.told(proven, recording, out)
+
+
+def open_notebook(path: Path) -> Program:
+    """Read and parse a notebook's file."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as problem:
+        diagnostic = Diagnostic(code="NBD010", message=f"can't be read: {problem.strerror}", fix="give the path of an .ipynb file")
+        raise NotebookError(diagnostic).in_notebook(str(path)) from None
+    except UnicodeDecodeError as problem:
+        diagnostic = Diagnostic(code="NBD001", message=f"is not UTF-8 text: {problem.reason}", fix="save it as UTF-8, as Jupyter does")
+        raise NotebookError(diagnostic).in_notebook(str(path)) from None
+    return read_program(parse_notebook(text, str(path)))
+
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
+
+
+def service_name(request: DeployRequest, notebook: Notebook) -> str:
+    """Return the service's name: as asked, as the notebook's settings say, or from the file's name."""
+    asked = request.name or notebook.settings.name
+    name = asked or slug(request.notebook.stem)
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            Diagnostic(
+                code="NBD700",
+                message=f"{name!r} can't be a service's name: small letters, digits, '-', '.', '_', at most 63",
+                fix=f"--name {slug(name) or 'model'}",
+            )
+        )
+    return name
+
+
+def module_name(name: str) -> str:
+    """Return the package's import name for a service's name."""
+    from keyword import iskeyword
+    from sys import stdlib_module_names
+
+    module = re.sub(r"[^a-z0-9]+", "_", name).strip("_")
+    taken = iskeyword(module) or module in stdlib_module_names or module in {"service", "tests", "bentoml", "mlflow"}
+    return f"{module}_model" if taken or module[:1].isdigit() else module
+
+
+@dataclass(frozen=True, slots=True)
+class _Deploy:
+    """One deploy under way: what was asked, the clock, and what to undo should it fail."""
+
+    program: Program
+    request: DeployRequest
+    name: str
+    version: str
+    clock: Clock
+    undo: ExitStack
+    notes: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def allowed(self) -> frozenset[str]:
+        return self.request.allow | frozenset(self.program.notebook.settings.allow)
+
+    def record(self, scratch: Path) -> Recording:
+        from nbdeploy.recording.runner import record
+
+        with self.clock.stage("record", "running the notebook in a fresh kernel"):
+            recording = record(self.program, self.request, module_name(self.name), scratch, self.clock.progress)
+        self.notes.extend((*self.program.notebook.diagnostics, *recording.path.diagnostics))
+        return recording
+
+    def prove(self, recording: Recording, folder: Path) -> Proven:
+        from nbdeploy.packaging.export import Wishes
+        from nbdeploy.proving.prove import prove
+
+        wishes = Wishes(self.name, module_name(self.name), self.version)
+        return prove(recording, wishes, folder, self.allowed, self.clock)
+
+    def build(self, proven: Proven) -> BuiltBento:
+        from nbdeploy.packaging.bento import build, delete
+
+        with self.clock.stage("build", "building the Bento"):
+            labels = {"module": proven.package.module, "made-by": "nbdeploy"}
+            bento = build(proven.folder, self.name, self.version, labels)
+            self.undo.callback(delete, bento.tag)
+        return bento
+
+    def ask(self, proven: Proven, bento: BuiltBento) -> Proven:
+        from nbdeploy.proving.prove import ask_bento
+
+        with self.clock.stage("prove", "asking the served Bento"):
+            return ask_bento(proven, bento, self.allowed, self.clock)
+
+    def track(self, proven: Proven, recording: Recording, bento: BuiltBento) -> Run:
+        from nbdeploy.tracking.describing import tracking_record
+        from nbdeploy.tracking.mlflow import track, untrack
+
+        with self.clock.stage("track", "recording the run in MLflow"):
+            run = track(tracking_record(proven, recording, bento.tag))
+            self.undo.callback(untrack, run)
+        return run
+
+    def place(self, folder: Path, published: Path) -> Path:
+        """Copy the package to where the user wants it, if somewhere else."""
+        if self.request.out is None:
+            return published
+        _copy(folder, self.request.out, self.undo)
+        return self.request.out.absolute()
+
+    def told(
+        self, proven: Proven, recording: Recording, place: Path, bento: BuiltBento | None = None, run: Run | None = None
+    ) -> Deployment:
+        path = recording.path
+        return Deployment(
+            name=self.name,
+            version=self.version,
+            package=place.absolute(),
+            module=proven.package.module,
+            input=path.input.name,
+            output=path.output.label,
+            bindings=path.bindings,
+            proof=Proof(proven.proof.verdicts),
+            bento_tag=bento.tag if bento else None,
+            bento_path=bento.path if bento else None,
+            run_id=run.run_id if run else None,
+            experiment=run.experiment if run else None,
+            diagnostics=tuple(self.notes),
+            seconds=self.clock.seconds(),
+        )
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="nbdeploy-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _undone_on_failure() -> Iterator[ExitStack]:
+    """Collect what to undo; it is undone, the last first, only where the block fails."""
+    with ExitStack() as undo:
+        yield undo
+        undo.pop_all()
+
+
+@contextmanager
+def _told_where(notebook: Path) -> Iterator[None]:
+    """Let every error name the notebook."""
+    try:
+        yield
+    except NbdeployError as problem:
+        raise problem.in_notebook(str(notebook)) from problem.__cause__
+
+
+def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
+    """Copy a tree to `out` whole or not at all; what nbdeploy did not make is never overwritten."""
+    from nbdeploy.home import writing
+
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "contract.json").is_file())):
+        raise UsageError(
+            Diagnostic(
+                code="NBD710",
+                message=f"{out} holds something that nbdeploy did not make",
+                fix="give --out a new folder, an empty one, or one of an earlier export",
+            )
+        )
+    partial = out.absolute().with_name(f".{out.name}.partial")
+    with writing(out):
+        shutil.rmtree(partial, ignore_errors=True)
+        undo.callback(shutil.rmtree, partial, ignore_errors=True)
+        shutil.copytree(folder, partial)
+        if out.exists():
+            shutil.rmtree(out)
+        partial.rename(out.absolute())
+
+

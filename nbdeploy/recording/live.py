@@ -1,0 +1,36 @@
+"""Objects of the live kernel, for a deploy that shall not train again."""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from nbdeploy.deploying import open_notebook
+
+__all__ = ["dump"]
+
+
+def dump(namespace: Mapping[str, Any], notebook: Path) -> Path:
+    """Write the fitted objects of a kernel's namespace that the notebook makes to a new folder; return the folder."""
+    program = open_notebook(notebook)
+    made = {name for each in program.statements for name in each.effects.defs}
+    folder = Path(tempfile.mkdtemp(prefix="nbdeploy-live-"))
+    for name in sorted(made & namespace.keys()):
+        if _is_fitted(namespace[name]):
+            with contextlib.suppress(Exception):  # what can't be pickled is trained again
+                (folder / f"{name}.pkl").write_bytes(_pickled(namespace[name]))
+    return folder
+
+
+def _pickled(value: Any) -> bytes:
+    return pickle.dumps(value, protocol=5)
+
+
+def _is_fitted(value: Any) -> bool:
+    """A fitted model or transformer: what answers rows, and is no class or module."""
+    methods = ("predict", "transform", "forward", "predict_proba")
+    return not isinstance(value, type) and any(callable(getattr(type(value), name, None)) for name in methods)
