@@ -9,7 +9,8 @@ from typing import Any
 
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.serving import check_roles
-from nbdeploy.analysis.slicing import Target, slice_for as program_slice
+from nbdeploy.analysis.slicing import Target
+from nbdeploy.analysis.slicing import slice_for as program_slice
 from nbdeploy.deploying import open_notebook
 from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
 from nbdeploy.suggestions import did_you_mean

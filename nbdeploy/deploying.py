@@ -69,10 +69,14 @@ def open_notebook(path: Path) -> Program:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as problem:
-        diagnostic = Diagnostic(code="NBD010", message=f"can't be read: {problem.strerror}", fix="give the path of an .ipynb file")
+        diagnostic = Diagnostic(
+            code="NBD010", message=f"can't be read: {problem.strerror}", fix="give the path of an .ipynb file"
+        )
         raise NotebookError(diagnostic).in_notebook(str(path)) from None
     except UnicodeDecodeError as problem:
-        diagnostic = Diagnostic(code="NBD001", message=f"is not UTF-8 text: {problem.reason}", fix="save it as UTF-8, as Jupyter does")
+        diagnostic = Diagnostic(
+            code="NBD001", message=f"is not UTF-8 text: {problem.reason}", fix="save it as UTF-8, as Jupyter does"
+        )
         raise NotebookError(diagnostic).in_notebook(str(path)) from None
     return read_program(parse_notebook(text, str(path)))
 
@@ -232,5 +236,3 @@ def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out.absolute())
-
-

@@ -84,7 +84,9 @@ def cut_for(
     return Cut(source, kept, frozenset(walk.dynamic), troubles)
 
 
-def needed_for(program: Program, statements: Sequence[Statement], names: Iterable[str]) -> tuple[frozenset[str], tuple[Statement, ...]]:
+def needed_for(
+    program: Program, statements: Sequence[Statement], names: Iterable[str]
+) -> tuple[frozenset[str], tuple[Statement, ...]]:
     """Return the live-in names that `names` need from the statements, and the statements that take part."""
     needed, kept = set(names), []
     for each in reversed(statements):
@@ -169,7 +171,9 @@ class _Walk:
             ServedStatement(statement, original, frozenset(reads & self.dynamic), frozenset(frozen), fitted)
         )
         self.dynamic |= statement.effects.defs
-        self.dynamic |= {name for name in statement.effects.mutates if name != AMBIENT_STATE and name not in self.program.modules}
+        self.dynamic |= {
+            name for name in statement.effects.mutates if name != AMBIENT_STATE and name not in self.program.modules
+        }
         self.dynamic -= fitted - statement.effects.defs
 
 
@@ -238,5 +242,3 @@ def _contributes(program: Program, statement: Statement, needed: set[str]) -> bo
         return True
     changed = {other for name in statement.effects.mutates for other in program.shares(name)}
     return bool(changed & needed)
-
-

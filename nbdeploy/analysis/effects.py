@@ -94,9 +94,7 @@ def mutated_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> froz
                 group |= {left, right}
     rebound = _rebound_first(function, parameters)
     return frozenset(
-        position
-        for position, name in enumerate(parameters)
-        if name not in rebound and shared[name] & visitor.mutates
+        position for position, name in enumerate(parameters) if name not in rebound and shared[name] & visitor.mutates
     )
 
 
@@ -276,7 +274,7 @@ class _Visitor(ast.NodeVisitor):
             self.visit(each)
         self._enter(_function_scope(node), node.body)
 
-    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+    visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
         for each in _defaults(node.args):
@@ -311,7 +309,7 @@ class _Visitor(ast.NodeVisitor):
         for name in _bound_by_import(node):
             self._bind(name)
 
-    visit_ImportFrom = visit_Import  # type: ignore[assignment]
+    visit_ImportFrom = visit_Import
 
     def visit_Assign(self, node: ast.Assign) -> None:
         self.visit(node.value)
@@ -338,7 +336,9 @@ class _Visitor(ast.NodeVisitor):
 
     def _assign(self, target: ast.expr, value: ast.expr) -> None:
         if isinstance(target, ast.Tuple | ast.List):
-            values = value.elts if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts) else ()
+            values = (
+                value.elts if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts) else ()
+            )
             for position, each in enumerate(target.elts):
                 self._assign(each, values[position] if values else value)
             return
@@ -359,7 +359,7 @@ class _Visitor(ast.NodeVisitor):
         for each in (*node.body, *node.orelse):
             self.visit(each)
 
-    visit_AsyncFor = visit_For  # type: ignore[assignment]
+    visit_AsyncFor = visit_For
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
@@ -369,7 +369,7 @@ class _Visitor(ast.NodeVisitor):
         for each in node.body:
             self.visit(each)
 
-    visit_AsyncWith = visit_With  # type: ignore[assignment]
+    visit_AsyncWith = visit_With
 
     def visit_ExceptHandler(self, node: ast.ExceptHandler) -> None:
         if node.name is not None:
@@ -421,7 +421,11 @@ class _Visitor(ast.NodeVisitor):
     def _method_call(self, node: ast.Call, method: str, receiver: str | None) -> None:
         if method in known.TRAINING_METHODS and not any(scope.late for scope in self._scopes):
             self.trains.append(TrainingCall(receiver, method, node.lineno))
-        if method in known.MUTATING_METHODS or _is_true(node, "inplace") or (method.endswith("_") and not method.startswith("_")):
+        if (
+            method in known.MUTATING_METHODS
+            or _is_true(node, "inplace")
+            or (method.endswith("_") and not method.startswith("_"))
+        ):
             self._change(receiver)
 
     def _discarded(self, call: ast.Call) -> None:

@@ -80,11 +80,14 @@ def _named_output(program: Program, observed: Observed, name: str) -> Output:
         value = observed.value(each)
         if value is not None and isinstance(each.node, ast.Expr) and ast.unparse(each.node.value) == _unparsed(name):
             return Output(name, each, value, expression=name)
-    made_names = sorted({n for each in program.serving for n in each.effects.defs if _is_answer(observed.made(each, n))})
+    made_names = sorted(
+        {n for each in program.serving for n in each.effects.defs if _is_answer(observed.made(each, n))}
+    )
     raise ServingPathError(
         Diagnostic(
             code="NBD204",
-            message=f"no tagged cell makes {name!r}{did_you_mean(name, made_names)}; they make {', '.join(made_names) or 'nothing'}",
+            message=f"no tagged cell makes {name!r}{did_you_mean(name, made_names)};"
+            f" they make {', '.join(made_names) or 'nothing'}",
             fix="give one of these names with --output NAME",
         )
     )
@@ -193,7 +196,8 @@ def _whole_of(part: Observation, made: Mapping[str, Observation], observed: Obse
         return part.name
     wholes = [name for name, whole in made.items() if whole.has_rows and observed.are_rows_of(part, whole)]
     alike = [name for name in wholes if made[name].schema.type == part.schema.type]
-    return (alike or wholes or [None])[-1]
+    chosen = alike or wholes
+    return chosen[-1] if chosen else None
 
 
 def _check_asked(asked: Mapping[str, str], made: Mapping[str, Observation], read: Mapping[str, Observation]) -> None:
@@ -306,13 +310,16 @@ def _not_one_input(
         fix = "say which one a client sends: " + " or ".join(f"--input {name}" for name in found)
     elif found:
         message = (
-            f"the output {output.label!r} has {rows} row{'s' if rows != 1 else ''} ({output.observation.schema}), but what it is made"
-            f" from has not: {_listing(found)}; a service must answer every row that it is sent"
+            f"the output {output.label!r} has {rows} row{'s' if rows != 1 else ''} ({output.observation.schema}), but what"
+            f" it is made from has not: {_listing(found)}; a service must answer every row that it is sent"
         )
         fix = "answer every row (no slice, filter or aggregate), or name another output with --output NAME"
     else:
-        message = f"the output {output.label!r} depends on no data that the tagged cells read from outside: the request is written into the cells"
-        fix = "assign the request to a name before the predict cell (X_new = ...; model.predict(X_new)) and give --input X_new"
+        message = (
+            f"the output {output.label!r} depends on no data that the tagged cells read from outside:"
+            " the request is written into the cells"
+        )
+        fix = "assign the request to a name first (X_new = ...; model.predict(X_new)) and give --input X_new"
     return Diagnostic(code="NBD202", cell=where.cell, line=where.line, message=message, fix=fix)
 
 

@@ -112,7 +112,19 @@ AMBIENT = frozenset(
 
 DISPLAY_FUNCTIONS = frozenset({"print", "display", "help", "pprint", "input", "reveal_type"})
 DISPLAY_MODULES = frozenset(
-    {"matplotlib", "seaborn", "plotly", "bokeh", "altair", "IPython", "logging", "pprint", "tqdm", "graphviz", "ipywidgets"}
+    {
+        "matplotlib",
+        "seaborn",
+        "plotly",
+        "bokeh",
+        "altair",
+        "IPython",
+        "logging",
+        "pprint",
+        "tqdm",
+        "graphviz",
+        "ipywidgets",
+    }
 )
 # Methods whose result people look at, and that change nothing.
 DISPLAY_METHODS = frozenset(
@@ -228,6 +240,21 @@ FRESH_METHODS = (DISPLAY_METHODS - {"items", "keys", "parameters", "state_dict",
 
 # Functions whose answer holds their arguments, so that fitting the answer fits the arguments.
 HOLDING_FUNCTIONS = frozenset(
-    {"make_pipeline", "make_union", "make_column_transformer", "zip", "enumerate", "list", "dict", "tuple", "iter",
-     "reversed", "sorted", "asarray", "from_numpy", "ravel", "as_tensor"}
+    {
+        "make_pipeline",
+        "make_union",
+        "make_column_transformer",
+        "zip",
+        "enumerate",
+        "list",
+        "dict",
+        "tuple",
+        "iter",
+        "reversed",
+        "sorted",
+        "asarray",
+        "from_numpy",
+        "ravel",
+        "as_tensor",
+    }
 )

@@ -13,7 +13,6 @@ from nbdeploy.analysis.values import ROW_KINDS, Kind, Schema
 __all__ = ["Observation", "Observed", "Origin"]
 
 
-
 class Origin(StrEnum):
     """Where a value's definition lives, which decides how the package carries it."""
 

@@ -128,7 +128,9 @@ def read_program(notebook: Notebook) -> Program:
                     cell=cell.index,
                     line=_first_line(node),
                     end_line=previous_end,
-                    role=cell.role if cell.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST, Role.PARAMETERS} else None,
+                    role=cell.role
+                    if cell.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST, Role.PARAMETERS}
+                    else None,
                     source=_source(cell.code.python if cell.code else "", node),
                     comment=comment,
                     node=node,
@@ -167,7 +169,9 @@ def _changed_arguments(node: ast.stmt, changing: Mapping[str, frozenset[int]]) -
 def _parse(cell: Cell) -> list[ast.stmt]:
     assert cell.code is not None
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", SyntaxWarning)  # "\d" in a plain string: the user's, and shown when the cell runs
+        warnings.simplefilter(
+            "ignore", SyntaxWarning
+        )  # "\d" in a plain string: the user's, and shown when the cell runs
         tree = compile(
             cell.code.python,
             f"<cell {cell.index}>",
@@ -180,7 +184,7 @@ def _parse(cell: Cell) -> list[ast.stmt]:
 
 
 def _first_line(node: ast.stmt) -> int:
-    decorators = getattr(node, "decorator_list", [])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
     return min([node.lineno, *(each.lineno for each in decorators)])
 
 

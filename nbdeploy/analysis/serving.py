@@ -127,7 +127,9 @@ def serving_path(
     """
     check_roles(program)
     answer = find_output(program, observed, output)
-    bindings = {} if _starts_in_predict(program, input) and not bind else find_bindings(program, observed, answer, bind or {})
+    bindings = (
+        {} if _starts_in_predict(program, input) and not bind else find_bindings(program, observed, answer, bind or {})
+    )
     source, value = find_input(program, observed, answer, bindings, input)
     cut = cut_for(program, source, bindings, answer.names, answer.statement)
     _check_depends(cut, answer, source)
@@ -136,8 +138,14 @@ def serving_path(
     used = {name: maker for name, maker in bindings.items() if name in _read_in(cut, answer) and maker in cut.dynamic}
     diagnostics = (*_unused_preprocess(program, cut, input, value, answer), *_changed_later(program, frozen))
     return ServingPath(
-        Input(source.name, value, source.after), answer, cut.served, frozen, behind, used,
-        made_by_preprocess(program, observed), tuple(diagnostics),
+        Input(source.name, value, source.after),
+        answer,
+        cut.served,
+        frozen,
+        behind,
+        used,
+        made_by_preprocess(program, observed),
+        tuple(diagnostics),
     )
 
 
@@ -173,8 +181,7 @@ _TROUBLES = {
     "trains": (
         "NBD206",
         "`{detail}` trains on the rows that it predicts or prepares: a service would train anew on every request",
-        "fit on the training rows in a statement of its own (model.fit(X_train, y_train)) and use only"
-        " predict or transform on the rows to serve",
+        "fit on the training rows in a statement of its own, and only predict or transform the rows to serve",
     ),
     "function trains": (
         "NBD206",
@@ -255,7 +262,9 @@ def _stored(program: Program, statement: Statement, name: str, seen: Observation
     if seen.origin is Origin.NOTEBOOK and definition is not None and definition.defines_code:
         return Frozen(name, Storage.DEFINITION, seen, statement, definition)
     if seen.origin is Origin.NOTEBOOK:
-        return Frozen(name, Storage.DEFINITION, seen, statement, _named_definition(program, statement, seen, definition))
+        return Frozen(
+            name, Storage.DEFINITION, seen, statement, _named_definition(program, statement, seen, definition)
+        )
     if seen.origin in {Origin.MODULE, Origin.LIBRARY}:
         return Frozen(name, Storage.IMPORT, seen, statement)
     if seen.literal is not None and not is_learnt(program, name, statement):

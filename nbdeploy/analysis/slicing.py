@@ -70,17 +70,25 @@ def is_learnt(program: Program, name: str, before: Statement) -> bool:
 
 
 def _reads_data(program: Program, statement: Statement) -> bool:
-    for node in ast.walk(statement.node):
-        if isinstance(node, ast.Call) and not _makes_constant(program, node):
-            return True
-    return False
+    calls = (node for node in ast.walk(statement.node) if isinstance(node, ast.Call))
+    return any(not _makes_constant(program, call) for call in calls)
 
 
 def _makes_constant(program: Program, call: ast.Call) -> bool:
     literal = all(_is_plain(each) for each in (*call.args, *(keyword.value for keyword in call.keywords)))
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     constructs = name[:1].isupper() or name in _CONSTANT_MAKERS
-    builtin = isinstance(call.func, ast.Name) and name in {"dict", "list", "set", "tuple", "float", "int", "str", "range", "sorted"}
+    builtin = isinstance(call.func, ast.Name) and name in {
+        "dict",
+        "list",
+        "set",
+        "tuple",
+        "float",
+        "int",
+        "str",
+        "range",
+        "sorted",
+    }
     return (literal and constructs) or builtin
 
 

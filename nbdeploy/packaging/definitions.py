@@ -19,7 +19,9 @@ def constants_module(program: Program, path: ServingPath, symbols: Symbols) -> s
         return ""
     imports = [line for each in constants for line in each.observation.imports]
     lines = [_constant(program, symbols.home(each)[1], each) for each in constants]
-    text = banner(_notebook(program), "What the notebook wrote down: numbers, names and lists that the served code reads.")
+    text = banner(
+        _notebook(program), "What the notebook wrote down: numbers, names and lists that the served code reads."
+    )
     return module_text(text, imports, "\n".join(lines))
 
 

@@ -57,9 +57,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     symbols = name_symbols(path.values())
     schema = _request_schema(path, wishes)
     answer = path.output.observation.schema
-    texts = {
-        f"{module}/{file}": text for file, text in _modules(recording, symbols, wishes).items() if text
-    }
+    texts = {f"{module}/{file}": text for file, text in _modules(recording, symbols, wishes).items() if text}
     texts[f"{module}/schema.py"] = schema_module(module, schema, answer, single=_is_single(schema))
     texts["service.py"] = service_module(
         module, wishes.name, schema, answer, _example(wishes.contract), single=_is_single(schema)
@@ -139,7 +137,11 @@ def droppable_columns(path: ServingPath) -> tuple[str | int, ...]:
     named: set[Any] = set()
     for each in path.served:
         for node in ast.walk(each.statement.node):
-            drops = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"drop", "pop"}
+            drops = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr in {"drop", "pop"}
+            )
             if drops or isinstance(node, ast.Delete):
                 parts = list(ast.walk(node))
                 named |= {part.value for part in parts if isinstance(part, ast.Constant)}
@@ -209,7 +211,9 @@ def _locked(texts: dict[str, str], recording: Recording, wishes: Wishes) -> Lock
     roots |= {name for stored in _all_stored(recording) for name in stored.requires} | wishes.roots
     if "pandas" in roots and _installed("pyarrow"):
         roots.add("pyarrow")  # pandas keeps texts in it where it is there: with it and without are two behaviours
-    return lock(roots - set(sys.stdlib_module_names), python_version=f"{sys.version_info.major}.{sys.version_info.minor}")
+    return lock(
+        roots - set(sys.stdlib_module_names), python_version=f"{sys.version_info.major}.{sys.version_info.minor}"
+    )
 
 
 def _all_stored(recording: Recording) -> list[Any]:
@@ -258,7 +262,9 @@ def _local_modules(recording: Recording, locked: Lock) -> dict[str, Path]:
 # provenance -------------------------------------------------------------------------------------------------------------
 
 
-def _provenance(recording: Recording, texts: dict[str, str], module: str) -> Iterator[tuple[tuple[str, int], tuple[int, int]]]:
+def _provenance(
+    recording: Recording, texts: dict[str, str], module: str
+) -> Iterator[tuple[tuple[str, int], tuple[int, int]]]:
     """Find each served statement in the emitted text."""
     files = {Role.PREPROCESS: f"{module}/preprocess.py", Role.PREDICT: f"{module}/predict.py"}
     for role, file in files.items():
@@ -277,5 +283,3 @@ def _provenance(recording: Recording, texts: dict[str, str], module: str) -> Ite
             at = next((n for n in range(after, len(lines)) if lines[n].strip().startswith("return ")), None)
             if at is not None:
                 yield (file, at + 1), (output.statement.cell, output.statement.line)
-
-

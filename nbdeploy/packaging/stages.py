@@ -68,7 +68,9 @@ def preprocess_module(program: Program, path: ServingPath, symbols: Symbols, opt
     stage.line(f"return {', '.join(handed)}")
     returns = _handed_annotation(program, path, handed, stage)
     cells = _cells(each.original.cell for each in stage.served)
-    what = f"Prepare rows for the model, as {cells} of the notebook {'do' if ',' in cells or 'and' in cells else 'does'}."
+    what = (
+        f"Prepare rows for the model, as {cells} of the notebook {'do' if ',' in cells or 'and' in cells else 'does'}."
+    )
     function = stage.function("preprocess", returns, what)
     return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), *stage.blocks, function)
 
@@ -94,7 +96,11 @@ def predict_module(program: Program, path: ServingPath, symbols: Symbols, option
         Kind.RECORD,
         Kind.SCALAR,
     }
-    doc = "Return the prediction for one input." if one else f"Return {_plain(path.output.label)}: one answer a row, in the order of the rows."
+    doc = (
+        "Return the prediction for one input."
+        if one
+        else f"Return {_plain(path.output.label)}: one answer a row, in the order of the rows."
+    )
     function = stage.function("predict", kind, doc)
     return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), *stage.blocks, function)
 
@@ -122,7 +128,12 @@ class _Stage:
     def begin(self, optional: Sequence[str | int]) -> None:
         """Leave the caller's value as it is, and fill the columns that a request may leave out."""
         name, kind = self.path.input.name, self.path.input.observation.schema.kind
-        changed = {other for each in self.path.served for n in each.statement.effects.mutates for other in self.program.shares(n)}
+        changed = {
+            other
+            for each in self.path.served
+            for n in each.statement.effects.mutates
+            for other in self.program.shares(n)
+        }
         if (name in changed or optional) and kind in _COPIES:
             self.line(f"{name} = {_COPIES[kind].format(name)}  # the caller's own stays as it is")
         if optional and kind is Kind.TABLE:
@@ -143,7 +154,9 @@ class _Stage:
             self._user_comment(each.original.comment)
             source = dedented(each.statement.source)
             if each.fitted:
-                self.line(f"# fit_transform in the notebook: {', '.join(sorted(each.fitted))} stays as it was fitted there")
+                self.line(
+                    f"# fit_transform in the notebook: {', '.join(sorted(each.fitted))} stays as it was fitted there"
+                )
             self.body.append(indented(source))
             for name in each.statement.effects.defs:
                 self._bound.pop(name, None)

@@ -67,7 +67,9 @@ _MODULES = {Storage.CONSTANT: "constants", Storage.ARTIFACT: "artifacts", Storag
 
 def _artifact_readers(values: Iterable[Frozen]) -> frozenset[str]:
     """Names of notebook functions that read an artifact as a global, themselves or through one another."""
-    code = {each.name: each.definition.effects for each in values if each.storage is Storage.DEFINITION and each.definition}
+    code = {
+        each.name: each.definition.effects for each in values if each.storage is Storage.DEFINITION and each.definition
+    }
     reading = {each.name for each in values if each.storage is Storage.ARTIFACT}
     found: set[str] = set()
     while new := {name for name, effects in code.items() if (effects.late | effects.refs) & (reading | found)} - found:

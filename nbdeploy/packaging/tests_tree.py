@@ -76,10 +76,10 @@ def _contract_tests(recording: Recording, module: str) -> str:
     if recording.path.input.observation.schema.kind in ROW_KINDS and recording.example.rows > 1:
         rows = sorted({0, recording.example.rows // 3, recording.example.rows // 2, recording.example.rows - 1})
         blocks.append(
-            f'''@pytest.mark.parametrize("number", {rows})
+            f"""@pytest.mark.parametrize("number", {rows})
 def test_one_row_alone_is_answered_as_among_the_others(number: int) -> None:
     answer = predict(row(recorded("example_input"), number))
-    assert_same(answer, row(recorded("example_output"), number))'''
+    assert_same(answer, row(recorded("example_output"), number))"""
         )
     imports = [f"from {module} import predict", "from compare import assert_same", "from recorded import recorded"]
     imports += ["import pytest", "from recorded import row"] if len(blocks) > 1 else []
@@ -145,12 +145,20 @@ def _bound(
     reader = next(each for each in program.with_role(Role.TEST) if each.cell == cell)
     definition = program.definition_of(name, reader)
     if _is_output(path, seen):
-        return f'{name} = predict(recorded("example_input"))', [f"from {module} import predict", "from recorded import recorded"]
+        return f'{name} = predict(recorded("example_input"))', [
+            f"from {module} import predict",
+            "from recorded import recorded",
+        ]
     for each in path.values():
         if each.key == (name, seen.digest or "") or (each.definition is not None and each.definition is definition):
             if each.definition is None or not each.definition.imports:
                 home, symbol = symbols.home(each)
-                return f"from {module}.{home} import {symbol} as {name}" if symbol != name else f"from {module}.{home} import {name}", []
+                return (
+                    f"from {module}.{home} import {symbol} as {name}"
+                    if symbol != name
+                    else f"from {module}.{home} import {name}",
+                    [],
+                )
     if seen.origin is not Origin.VALUE:
         return _code(definition, seen), []
     if name in recording.fixtures.get(cell, {}):
@@ -174,7 +182,11 @@ def _body(recording: Recording, cell: int) -> Iterator[str]:
         if each.cell != cell:
             continue
         value = recording.answers.get(each.index)
-        if isinstance(each.node, ast.Expr) and (value is None or value.literal in {None, "None"}) and each.effects.display:
+        if (
+            isinstance(each.node, ast.Expr)
+            and (value is None or value.literal in {None, "None"})
+            and each.effects.display
+        ):
             continue
         if value is not None and value.literal not in {None, "None"} and isinstance(each.node, ast.Expr):
             yield indented(f"assert_same(\n    {dedented(each.source).rstrip(';')},\n    {value.literal},\n)")

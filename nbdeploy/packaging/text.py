@@ -65,7 +65,8 @@ def sorted_imports(lines: Iterable[str]) -> str:
     import sys
 
     groups: dict[int, list[str]] = {0: [], 1: [], 2: [], 3: []}
-    for line in _merged(dict.fromkeys(each for line in lines for each in line.splitlines())):
+    single = dict.fromkeys(line for text in lines for line in text.splitlines())
+    for line in _merged(single):
         root = line.split()[1].split(".")[0]
         rank = 0 if root == "__future__" else 3 if not root else 1 if root in sys.stdlib_module_names else 2
         groups[rank].append(line)
@@ -94,8 +95,7 @@ def _from_line(module: str, names: Sequence[str]) -> str:
 
 def banner(notebook: str, what: str) -> str:
     """Return the docstring of an emitted file: what it is and where it comes from."""
-    text = f'"""{what}\n\nMade by nbdeploy from {notebook}; the comments name the cells.\n"""'
-    return text
+    return f'"""{what}\n\nMade by nbdeploy from {notebook}; the comments name the cells.\n"""'
 
 
 def module_text(docstring: str, imports: Iterable[str], *blocks: str) -> str:

@@ -22,9 +22,7 @@ def training_slice(program: Program, path: ServingPath) -> Slice:
 
 
 def _target(path: ServingPath, artifact: Frozen) -> Target:
-    after = any(
-        each.original.place == artifact.reader.place and artifact.name in each.fitted for each in path.served
-    )
+    after = any(each.original.place == artifact.reader.place and artifact.name in each.fitted for each in path.served)
     return Target(artifact.name, artifact.reader.index + (1 if after else 0))
 
 
@@ -40,7 +38,10 @@ def train_module(program: Program, path: ServingPath, symbols: Symbols, values: 
     head = f"def train({keyword}) -> dict[str, Any]:\n{_docstring(bool(parameters))}"
     imports = ["from pathlib import Path", "from typing import Any", "from . import artifacts", *draft.imports]
     body = "\n".join([head, *draft.body])
-    text = banner(_notebook(program), "Make the artifacts anew: the training side of the notebook, without what only looks at data.")
+    text = banner(
+        _notebook(program),
+        "Make the artifacts anew: the training side of the notebook, without what only looks at data.",
+    )
     return module_text(text, imports, *draft.blocks, body)
 
 
@@ -126,7 +127,7 @@ class _Draft:
         """Functions and classes that read nothing but imports and one another can stand outside of `train`."""
         statements = self.found.statements
         free = {name for each in statements if each.imports for name in each.effects.defs}
-        free |= {name for value in self.shared.values() for name in value.definition.effects.defs if value.definition}
+        free |= {name for value in self.shared.values() if value.definition for name in value.definition.effects.defs}
         made = {name for each in statements for name in each.effects.defs}
         places: set[tuple[int, int, int]] = set()
         for each in statements:
@@ -141,10 +142,14 @@ class _Draft:
         lines: dict[int, list[str]] = {}
         for artifact in self.path.artifacts:
             before = _target(self.path, artifact).before
-            makers = [each for each in self.found.statements if each.index < before and self._touches(each, artifact.name)]
+            makers = [
+                each for each in self.found.statements if each.index < before and self._touches(each, artifact.name)
+            ]
             if not makers:
                 continue
-            changed_later = any(each.index >= before and self._touches(each, artifact.name) for each in self.found.statements)
+            changed_later = any(
+                each.index >= before and self._touches(each, artifact.name) for each in self.found.statements
+            )
             value = f"deepcopy({artifact.name})" if changed_later else artifact.name
             if changed_later:
                 self.imports.append("from copy import deepcopy")
@@ -163,5 +168,3 @@ _ENDING = (
     "            artifacts.save(name, value, Path(out))",
     "    return made",
 )
-
-

@@ -21,7 +21,9 @@ __all__ = ["ask_package", "run_package_tests"]
 SECONDS = 1_800
 
 
-def ask_package(folder: Path, package: Package, recording: Recording, droppable: tuple[str | int, ...]) -> dict[str, Any]:
+def ask_package(
+    folder: Path, package: Package, recording: Recording, droppable: tuple[str | int, ...]
+) -> dict[str, Any]:
     """Ask the written package the recorded rows in every arrangement; see `probe.py` for what comes back."""
     example = recording.example
     whole = None
@@ -72,7 +74,9 @@ def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, An
             )
         )
         command = [sys.executable, "-I", "-X", "utf8", "-W", "ignore", probe.__file__, str(job_file), str(report)]
-        done = subprocess.run(command, cwd=folder, env=_environment(), capture_output=True, timeout=SECONDS, check=False)
+        done = subprocess.run(
+            command, cwd=folder, env=_environment(), capture_output=True, timeout=SECONDS, check=False
+        )
         if not report.exists():
             last = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
             raise GateError(

@@ -85,8 +85,10 @@ def _difference(wanted: Any, got: Any, rtol: float, atol: float) -> float | None
     if _missing(wanted) or _missing(got):
         return 0.0 if _missing(wanted) and _missing(got) else None
     if isinstance(wanted, float) and isinstance(got, float):
-        return abs(wanted - got) if math.isclose(wanted, got, rel_tol=rtol, abs_tol=atol) and not math.isinf(wanted) else (
-            0.0 if wanted == got else None
+        return (
+            abs(wanted - got)
+            if math.isclose(wanted, got, rel_tol=rtol, abs_tol=atol) and not math.isinf(wanted)
+            else (0.0 if wanted == got else None)
         )
     return 0.0 if type(wanted) is type(got) and wanted == got else None
 

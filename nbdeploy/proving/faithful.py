@@ -18,7 +18,8 @@ def faithful(report: Mapping[str, Any], recording: Recording) -> Verdict:
         diagnostic = Diagnostic(
             code="NBD501",
             message=f"the exported package does not load in a clean process: {report['problem']}",
-            fix=_missing_module(report) or "this is a defect of nbdeploy or a value that is tied to its kernel; see the log",
+            fix=_missing_module(report)
+            or "this is a defect of nbdeploy or a value that is tied to its kernel; see the log",
         )
         return Verdict("faithful", Outcome.FAIL, diagnostic.message, {}, (diagnostic,))
     seen = report["faithful"]
@@ -35,7 +36,11 @@ def faithful(report: Mapping[str, Any], recording: Recording) -> Verdict:
 
 
 def _missing_module(report: Mapping[str, Any]) -> str:
-    return f"install what provides {', '.join(report['denied'])}" if report.get("denied") and "ModuleNotFound" in report["problem"] else ""
+    return (
+        f"install what provides {', '.join(report['denied'])}"
+        if report.get("denied") and "ModuleNotFound" in report["problem"]
+        else ""
+    )
 
 
 def _why(seen: Mapping[str, Any], recording: Recording) -> Diagnostic:

@@ -116,11 +116,21 @@ class Probe:
 
     def judged(self, answer: dict[str, Any], expected: Any) -> dict[str, Any]:
         if "error" in answer:
-            return {"same": False, "error": answer["error"], "rows": len(self.rows_of(expected)), "mismatches": -1, "first": ""}
+            return {
+                "same": False,
+                "error": answer["error"],
+                "rows": len(self.rows_of(expected)),
+                "mismatches": -1,
+                "first": "",
+            }
         found = self.compare(expected, answer["value"])
         largest = found.largest if math.isfinite(found.largest) else None
         return {
-            "same": found.same, "rows": found.rows, "mismatches": found.mismatches, "largest": largest, "first": found.first,
+            "same": found.same,
+            "rows": found.rows,
+            "mismatches": found.mismatches,
+            "largest": largest,
+            "first": found.first,
         }
 
     def rows_of(self, value: Any) -> list[Any]:
@@ -139,7 +149,10 @@ class Probe:
             judged = self.judged(answer, self.rows.take_rows(self.expected, positions))
             if not judged["same"]:
                 return {
-                    **judged, "arrangement": kind, "positions": positions[:10], "tried": tried,
+                    **judged,
+                    "arrangement": kind,
+                    "positions": positions[:10],
+                    "tried": tried,
                     "culprit": self.culprit(self.input, positions),
                 }
         return {"same": True, "rows": count, "tried": tried}
@@ -261,7 +274,11 @@ def as_json(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else (None if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity"))
+        return (
+            value
+            if math.isfinite(value)
+            else (None if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity"))
+        )
     if type(value).__name__ in {"NAType", "NaTType"}:
         return None
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
@@ -280,19 +297,24 @@ def run_tests(job: dict[str, Any]) -> dict[str, Any]:
                 outcomes[report.nodeid] = {"outcome": report.outcome, "why": str(crash)[:CUT]}
 
     root = Path(job["package"])
-    status = pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", str(root), str(root / "tests")], plugins=[Collector()])
+    status = pytest.main(
+        ["-q", "-p", "no:cacheprovider", "--rootdir", str(root), str(root / "tests")], plugins=[Collector()]
+    )
     return {"status": int(status), "tests": outcomes}
 
 
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     guard = Guard(set(job["absent"]))
-    sys.meta_path.insert(0, guard)  # type: ignore[arg-type]
+    sys.meta_path.insert(0, guard)
     sys.dont_write_bytecode = True
     try:
         report = run_tests(job) if job["action"] == "tests" else Probe(job).run()
     except BaseException as problem:
-        report = {"crash": "".join(traceback.format_exception(problem))[-4000:], "problem": f"{type(problem).__name__}: {problem}"[:CUT]}
+        report = {
+            "crash": "".join(traceback.format_exception(problem))[-4000:],
+            "problem": f"{type(problem).__name__}: {problem}"[:CUT],
+        }
     report["denied"] = sorted(set(guard.denied))
     Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")
 

@@ -52,7 +52,9 @@ def prove(recording: Recording, wishes: Wishes, folder: Path, allowed: frozenset
     proof = _judged(proof, faithful(report, recording), allowed, clock)
     proof = _judged(proof, rowwise(report, recording), allowed, clock)
     settled = replace(
-        wishes, optional=confirmed, unneeded=frozenset(report.get("columns", {}).get("unneeded", ())),
+        wishes,
+        optional=confirmed,
+        unneeded=frozenset(report.get("columns", {}).get("unneeded", ())),
         contract={"version": wishes.version, "module": wishes.module},
     )
     with clock.stage("export", "writing the package"):

@@ -23,7 +23,9 @@ def rowwise(report: Mapping[str, Any], recording: Recording) -> Verdict:
     if seen["same"]:
         return Verdict("rowwise", Outcome.PASS, "every row gets its own answer, whatever comes with it", figures)
     diagnostic = _why(seen, recording)
-    return Verdict("rowwise", Outcome.FAIL, diagnostic.message, {**figures, "positions": seen["positions"]}, (diagnostic,))
+    return Verdict(
+        "rowwise", Outcome.FAIL, diagnostic.message, {**figures, "positions": seen["positions"]}, (diagnostic,)
+    )
 
 
 def _why(seen: Mapping[str, Any], recording: Recording) -> Diagnostic:

@@ -16,7 +16,9 @@ def tested(report: Mapping[str, Any], carried: Mapping[int, str]) -> Verdict:
     """Judge a run of the package's tests; `carried` says for each test cell why it could not be carried over, if so."""
     left_out = {cell: why for cell, why in carried.items() if why}
     if "crash" in report:
-        diagnostic = Diagnostic(code="NBD520", message=f"the package's tests do not start: {report['problem']}", fix="see the log")
+        diagnostic = Diagnostic(
+            code="NBD520", message=f"the package's tests do not start: {report['problem']}", fix="see the log"
+        )
         return Verdict("tested", Outcome.FAIL, diagnostic.message, {}, (diagnostic,))
     results: Mapping[str, Mapping[str, str]] = report["tests"]
     failed = {name: each["why"] for name, each in results.items() if each["outcome"] == "failed"}

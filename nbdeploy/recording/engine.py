@@ -34,6 +34,7 @@ class RecordingEngine(NBClientEngine):  # type: ignore[misc]
             kernel_name=kernel_name,
             timeout=options.get("execution_timeout"),
             startup_timeout=options.get("start_timeout", 60),
+            extra_arguments=["--log-level=CRITICAL"],  # the kernel's own chatter is not the notebook's
         )
         return client.execute()
 

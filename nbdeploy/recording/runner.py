@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbdeploy.analysis.inference import binding_candidates, find_output
+from nbdeploy.analysis.inference import binding_candidates
 from nbdeploy.analysis.observations import Observation, Observed, Origin
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.serving import Frozen, ServingPath, check_roles, serving_path
@@ -369,5 +369,6 @@ def _not_storable(value: Observation, reader: Statement) -> Diagnostic:
         cell=reader.cell,
         line=reader.line,
         message=f"{value.name or 'the value'} ({value.schema}) can't be stored: {value.problem or 'its content can not be read'}",
-        fix="make it of parts that can be stored (plain data, fitted estimators, functions with def), or make it in the tagged cells",
+        fix="make it of parts that can be stored (plain data, fitted estimators, functions with def),"
+        " or make it in the tagged cells",
     )

@@ -43,7 +43,9 @@ def _value(recording: Recording, stored: Stored) -> Any:
 
 def _parameters(recording: Recording) -> Mapping[str, Any]:
     """Constants that the served code reads, as far as they are short."""
-    constants = {each.name: each.observation.literal for each in recording.path.values() if str(each.storage) == "constant"}
+    constants = {
+        each.name: each.observation.literal for each in recording.path.values() if str(each.storage) == "constant"
+    }
     return {name: literal for name, literal in constants.items() if literal and len(literal) <= 250}
 
 
