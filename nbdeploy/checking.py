@@ -11,8 +11,8 @@ from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.serving import check_roles
 from nbdeploy.analysis.slicing import Target
 from nbdeploy.analysis.slicing import slice_for as program_slice
-from nbdeploy.deploying import open_notebook
 from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
+from nbdeploy.reading import open_notebook
 from nbdeploy.suggestions import did_you_mean
 
 __all__ = ["CheckResult", "SliceResult", "check", "slice_for"]

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbdeploy.analysis.program import Program, read_program
+from nbdeploy.analysis.program import Program
 from nbdeploy.clock import Clock
-from nbdeploy.errors import Diagnostic, NbdeployError, NotebookError, UsageError
+from nbdeploy.errors import Diagnostic, NbdeployError, UsageError
 from nbdeploy.home import claim_version, save_deployment
-from nbdeploy.notebook.cells import Notebook, parse_notebook
+from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
 from nbdeploy.proving.verdict import Proof
+from nbdeploy.reading import open_notebook
 from nbdeploy.request import Deployment, DeployRequest
 from nbdeploy.suggestions import slug
 
@@ -62,23 +63,6 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
         proven = exported.prove(recording, scratch / "package")
         _copy(scratch / "package", out, undo)
     return exported.told(proven, recording, out)
-
-
-def open_notebook(path: Path) -> Program:
-    """Read and parse a notebook's file."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as problem:
-        diagnostic = Diagnostic(
-            code="NBD010", message=f"can't be read: {problem.strerror}", fix="give the path of an .ipynb file"
-        )
-        raise NotebookError(diagnostic).in_notebook(str(path)) from None
-    except UnicodeDecodeError as problem:
-        diagnostic = Diagnostic(
-            code="NBD001", message=f"is not UTF-8 text: {problem.reason}", fix="save it as UTF-8, as Jupyter does"
-        )
-        raise NotebookError(diagnostic).in_notebook(str(path)) from None
-    return read_program(parse_notebook(text, str(path)))
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")

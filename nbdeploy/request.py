@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from nbdeploy.errors import Diagnostic
-from nbdeploy.proving.verdict import Proof
+
+if TYPE_CHECKING:
+    from nbdeploy.proving.verdict import Proof
 
 __all__ = ["DeployRequest", "Deployment"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nbdeploy.analysis.binding_time import Source, cut_for, needed_for
 from nbdeploy.analysis.observations import Observation, Observed
 from nbdeploy.analysis.program import Program, Statement
-from nbdeploy.analysis.values import Kind
+from nbdeploy.analysis.values import ROW_KINDS, Kind
 from nbdeploy.errors import Diagnostic, ServingPathError
 from nbdeploy.notebook.cells import Role
 from nbdeploy.suggestions import did_you_mean
@@ -44,32 +44,43 @@ class Output:
 
 def find_output(program: Program, observed: Observed, wanted: str | None) -> Output:
     """Return the output that was asked for, or the last name or expression of the last predict cell."""
-    predict = program.with_role(Role.PREDICT)
     if wanted is not None:
         return _named_output(program, observed, wanted)
+    predict = program.with_role(Role.PREDICT)
     last_cell = [each for each in predict if each.cell == predict[-1].cell]
     last = last_cell[-1]
-    expression = _answer_expression(last)
     bound = _last_bound(last_cell, observed)
-    if expression is not None and isinstance(expression, ast.Name):
-        return _named_output(program, observed, expression.id)
-    if isinstance(expression, ast.Call) or bound is None:
-        shown = expression or _printed(last)
-        value = observed.value(last)
-        if shown is not None and value is not None:
-            text = ast.get_source_segment(textwrap.dedent(last.source), shown) or ast.unparse(shown)
-            return Output(text, last, value, expression=text)
-    if bound is None:
-        raise ServingPathError(
-            Diagnostic(
-                code="NBD204",
-                cell=last.cell,
-                line=last.line,
-                message="the last predict cell binds no name and ends with no expression, so there is nothing to answer",
-                fix="assign the predictions (y_pred = model.predict(X)) or name them with --output NAME",
-            )
+    shown = _shown(last)
+    value = observed.value(last)
+    if isinstance(shown, ast.Name) and not _is_print(last):
+        return _named_output(program, observed, shown.id)
+    if shown is not None and value is not None and (bound is None or _outdoes(last, value, bound)):
+        text = ast.get_source_segment(textwrap.dedent(last.source), shown) or ast.unparse(shown)
+        return Output(text, last, value, expression=text)
+    if bound is not None:
+        return _named_output(program, observed, bound.name)
+    raise ServingPathError(
+        Diagnostic(
+            code="NBD204",
+            cell=last.cell,
+            line=last.line,
+            message="the last predict cell binds no name and ends with no expression, so there is nothing to answer",
+            fix="assign the predictions (y_pred = model.predict(X)) or name them with --output NAME",
         )
-    return _named_output(program, observed, bound)
+    )
+
+
+def _outdoes(last: Statement, value: Observation, bound: Observation) -> bool:
+    """Tell whether the last expression is the answer, and not the last name that was bound before it.
+
+    It must have rows: `print(model.score(X, y))` has none. One made of the bound name only shows it (`y_pred[:5]`), unless
+    it is a value of its own with as many rows (`pd.DataFrame({"y": y_pred})`).
+    """
+    if value.schema.kind not in ROW_KINDS:
+        return False
+    if bound.name not in last.effects.refs:
+        return True
+    return not last.effects.display and value.schema.rows == bound.schema.rows
 
 
 def _named_output(program: Program, observed: Observed, name: str) -> Output:
@@ -108,24 +119,29 @@ def _value(statement: Statement) -> ast.expr | None:
     return own.value if isinstance(own, ast.Expr) else None
 
 
-def _answer_expression(last: Statement) -> ast.expr | None:
+def _is_print(statement: Statement) -> bool:
+    value = _value(statement)
+    return isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {"print", "display"}
+
+
+def _shown(last: Statement) -> ast.expr | None:
+    """Return the expression that the statement shows: itself, or E of `print(E)` or `display(E)`."""
     value = _value(last)
-    return None if last.effects.display and not isinstance(value, ast.Name) else value
+    if _is_print(last) and isinstance(value, ast.Call):
+        alone = len(value.args) == 1 and not isinstance(value.args[0], ast.Starred | ast.Constant | ast.JoinedStr)
+        return value.args[0] if alone else None
+    return None if isinstance(value, ast.Constant | ast.JoinedStr) else value
 
 
-def _printed(last: Statement) -> ast.expr | None:
-    """Return E of a last statement `print(E)` or `display(E)`, or a bare expression that only shows something."""
-    value = _value(last)
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in {"print", "display"}:
-        return value.args[0] if len(value.args) == 1 and not isinstance(value.args[0], ast.Starred) else None
-    return value
-
-
-def _last_bound(statements: Sequence[Statement], observed: Observed) -> str | None:
+def _last_bound(statements: Sequence[Statement], observed: Observed) -> Observation | None:
+    """Return the last name that is bound to a value made of others; a literal is a request or a setting, no answer."""
     for each in reversed(statements):
-        names = [name for name in _target_order(each) if name != "_" and _is_answer(observed.made(each, name))]
-        if names and not each.imports and not each.defines_code and not each.effects.display:
-            return names[-1]
+        if each.imports or each.defines_code or each.effects.display or not each.effects.refs:
+            continue
+        made = [observed.made(each, name) for name in _target_order(each) if name != "_"]
+        answers = [seen for seen in made if seen is not None and _is_answer(seen)]
+        if answers:
+            return answers[-1]
     return None
 
 

@@ -28,7 +28,8 @@ class Observation:
 
     Equal values have equal digests (sha256 over a canonical form); None means that the value can't be written down, and
     `problem` says why. `literal` is Python source that rebuilds a constant, `imports` the import lines that it needs.
-    `origin_module` and `origin_name` are set for modules, functions and classes.
+    `origin_module` and `origin_name` are set for modules, functions and classes. `needs` are the notebook's own classes and
+    functions that the value holds instances of or refers to.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Observation:
     origin_module: str | None = None
     origin_name: str | None = None
     problem: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def has_rows(self) -> bool:
@@ -47,7 +49,8 @@ class Observation:
 
     def as_json(self) -> dict[str, Any]:
         plain = {name: getattr(self, name) for name in _PLAIN}
-        return {**plain, "schema": self.schema.as_json(), "origin": str(self.origin), "imports": list(self.imports)}
+        lists = {"imports": list(self.imports), "needs": list(self.needs)}
+        return {**plain, **lists, "schema": self.schema.as_json(), "origin": str(self.origin)}
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Observation:
@@ -55,6 +58,7 @@ class Observation:
             schema=Schema.from_json(data["schema"]),
             origin=Origin(data["origin"]),
             imports=tuple(data["imports"]),
+            needs=tuple(data["needs"]),
             **{name: data[name] for name in _PLAIN},
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -259,7 +260,7 @@ def _stored(program: Program, statement: Statement, name: str, seen: Observation
     definition = program.definition_of(name, statement)
     if definition is not None and definition.imports and seen.origin is not Origin.VALUE:
         return Frozen(name, Storage.IMPORT, seen, statement, definition)
-    if seen.origin is Origin.NOTEBOOK and definition is not None and definition.defines_code:
+    if definition is not None and definition.defines_code:  # also what a decorator has made of it
         return Frozen(name, Storage.DEFINITION, seen, statement, definition)
     if seen.origin is Origin.NOTEBOOK:
         return Frozen(
@@ -267,9 +268,18 @@ def _stored(program: Program, statement: Statement, name: str, seen: Observation
         )
     if seen.origin in {Origin.MODULE, Origin.LIBRARY}:
         return Frozen(name, Storage.IMPORT, seen, statement)
-    if seen.literal is not None and not is_learnt(program, name, statement):
+    if seen.literal is not None and not (_is_data(seen.literal) and is_learnt(program, name, statement)):
         return Frozen(name, Storage.CONSTANT, seen, statement)
     return Frozen(name, Storage.ARTIFACT, seen, statement)
+
+
+def _is_data(literal: str) -> bool:
+    """Tell whether a constant is made of numbers, texts, lists and dicts, as a file of data can hold it."""
+    allowed = (ast.Expression, ast.Constant, ast.List, ast.Dict, ast.UnaryOp, ast.USub, ast.Load)
+    tree = ast.parse(literal, mode="eval")
+    if isinstance(tree.body, ast.Call) and literal.startswith("np."):
+        return True  # a numpy scalar
+    return all(isinstance(each, allowed) for each in ast.walk(tree))
 
 
 def _named_definition(
@@ -288,14 +298,21 @@ def _behind(
     program: Program, observed: Observed, statement: Statement, values: Iterable[Frozen], dynamic: frozenset[str]
 ) -> Iterator[Frozen]:
     """What the notebook's functions and classes among the values read in turn."""
-    waiting = [each for each in values if each.storage is Storage.DEFINITION]
+    read = list(values)
+    waiting = [each for each in read if each.storage is Storage.DEFINITION]
     seen = {each.name for each in waiting}
+    for name in sorted({need for each in read for need in each.observation.needs} - seen):
+        if value := observed.read(statement, name) or observed.made(statement, name):
+            found = _stored(program, statement, name, value)
+            yield found
+            waiting.append(found)
+            seen.add(name)
     while waiting:
         definition = waiting.pop().definition
         if definition is None:
             continue
         for name in sorted(definition.effects.late | definition.effects.refs):
-            value = observed.read(statement, name)
+            value = observed.read(statement, name) or observed.made(statement, name)
             if name in seen or value is None:
                 continue
             seen.add(name)

@@ -1,1 +1,1 @@
-
+"""What happens to a service after its deploy."""

@@ -71,6 +71,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
         "notebook/source.ipynb": Path(recording.program.notebook.path),
         "notebook/validated.ipynb": recording.validated,
+        "notebook/validated.html": recording.validated.with_suffix(".html"),
         **local,
     }
     return Package(

@@ -29,7 +29,7 @@ def recorded_values(recording: Recording) -> dict[str, Stored]:
 
 def test_files(recording: Recording, module: str, symbols: Symbols) -> dict[str, str]:
     """Return the files of `tests/`, by path."""
-    from nbdeploy.proving import compare
+    from nbdeploy.packaging import compare
 
     files = {
         "tests/compare.py": Path(compare.__file__).read_text(encoding="utf-8"),
@@ -134,6 +134,8 @@ def _notebook_tests(recording: Recording, module: str, symbols: Symbols) -> Iter
                 lines += [f"    {each}" for each in line.splitlines()]
             imports += needed
         lines += list(_body(recording, cell))
+        answers = [recording.answers.get(each.index) for each in recording.program.with_role(Role.TEST) if each.cell == cell]
+        imports += [line for each in answers if each is not None for line in each.imports]
         yield imports, f"def test_cell_{cell}() -> None:\n" + "\n".join(lines)
 
 

@@ -55,7 +55,8 @@ _ROW_KINDS = frozenset({"table", "series", "array", "tensor", "sparse", "list"})
 
 
 def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, Any]:
-    from nbdeploy.proving import compare, probe
+    from nbdeploy.packaging import compare
+    from nbdeploy.proving import probe
     from nbdeploy.recording import rows
 
     installed_names = frozenset().union(*(each.modules for each in installed().values()))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from nbdeploy.packaging.compare import ATOL, RTOL
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.service import request_body
-from nbdeploy.proving.compare import ATOL, RTOL
 from nbdeploy.proving.verdict import Proof
 from nbdeploy.recording.recording import Recording
 

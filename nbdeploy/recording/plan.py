@@ -39,7 +39,17 @@ def plan_of(program: Program, live: Iterable[Substitution] = ()) -> dict[str, An
             entry = {"place": place, "before": [], "after": []}
             entries.append(entry)
         entry["instead"] = {"takes": list(substitution.takes), "source": substitution.source}
-    return {"cells": plan}
+    return {"cells": plan, "code": _code(program)}
+
+
+def _code(program: Program) -> dict[str, list[str]]:
+    """Return for each function and class of the notebook the names that it reads."""
+    reads: dict[str, set[str]] = {}
+    for each in program.statements:
+        if each.defines_code:
+            for name in each.effects.defs:
+                reads.setdefault(name, set()).update(each.effects.late | each.effects.refs)
+    return {name: sorted(names) for name, names in reads.items()}
 
 
 def _observations(program: Program, statement: Statement) -> dict[str, Any]:

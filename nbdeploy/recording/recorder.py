@@ -10,7 +10,9 @@ import ast
 import builtins
 import contextlib
 import json
+import os
 import pickle
+import pickletools
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from nbdeploy.analysis.observations import Observation, Origin
+from nbdeploy.analysis.values import Kind, Schema
 
 __all__ = ["NAME", "Recorder", "start"]
 
@@ -30,6 +33,7 @@ def start(folder: str, shell: Any = None) -> Recorder:
         from IPython import get_ipython
 
         shell = get_ipython()
+    os.environ["NBDEPLOY_RECORDING"] = "1"  # a %deploy inside the notebook must not start another deploy
     recorder = Recorder(Path(folder), shell)
     setattr(builtins, NAME, recorder)
     shell.ast_transformers.append(recorder)
@@ -44,6 +48,7 @@ class Recorder:
         self.shell = shell
         plan = json.loads((folder / "plan.json").read_text())
         self.cells: dict[int, list[dict[str, Any]]] = {int(k): v for k, v in plan["cells"].items()}
+        self.code: dict[str, list[str]] = plan["code"]
         self.definitions: str = plan["definitions"]
         self.live = Path(plan["live"]) if plan.get("live") else None
         self.before: dict[str, dict[str, Any]] = {}
@@ -98,8 +103,7 @@ class Recorder:
         if isinstance(node, ast.Assert):
             node.test = _with_metrics(node.test)
         if isinstance(node, ast.Expr):
-            node.value = _wrapped("look_at_value", place, node.value)
-            yield node
+            yield _looked_at(node, place)
         else:
             yield node
             yield _call("look_after", place, node)
@@ -133,8 +137,15 @@ class Recorder:
     def _look(self, place: tuple[int, ...], when: str, into: dict[str, dict[str, Any]]) -> None:
         with self._off_the_clock():
             entry = next(each for each in self.cells[place[0]] if each["place"] == list(place))
-            names = [name for name in entry[when] if name in self.shell.user_ns]
-            into[_key(place)] = {name: self.observe(name, self.shell.user_ns[name]).as_json() for name in names}
+            seen: dict[str, Any] = {}
+            waiting = list(entry[when])
+            while waiting:
+                name = waiting.pop()
+                if name in self.shell.user_ns and name not in seen:
+                    observation = self.observe(name, self.shell.user_ns[name])
+                    seen[name] = observation.as_json()
+                    waiting += [*observation.needs, *(read for need in observation.needs for read in self.code[need])]
+            into[_key(place)] = seen
 
     @contextlib.contextmanager
     def _off_the_clock(self) -> Iterator[None]:
@@ -147,7 +158,22 @@ class Recorder:
     # observing ---------------------------------------------------------------------------------------------------------
 
     def observe(self, name: str, value: Any) -> Observation:
-        """Describe a value, and keep a copy of it where it may have to be stored."""
+        """Describe a value, and keep a copy of it where it may have to be stored.
+
+        A value that resists (a property that raises, a broken `__reduce__`) is an observation with a problem: looking must
+        never break the notebook.
+        """
+        try:
+            return self._observed(name, value)
+        except OSError:
+            raise  # a full disk is no property of the value
+        except Exception as problem:
+            told = f"{type(problem).__name__}: {problem}"
+            return Observation(
+                name=name, schema=Schema(kind=Kind.OBJECT, type=type(value).__qualname__), origin=Origin.VALUE, problem=told
+            )
+
+    def _observed(self, name: str, value: Any) -> Observation:
         from nbdeploy.recording.describe import describe
         from nbdeploy.recording.literals import literal
 
@@ -165,7 +191,13 @@ class Recorder:
             literal=spelled.source if spelled else None,
             imports=tuple(spelled.imports) if spelled else (),
             problem=problem,
+            needs=self._needs(digest) if digest and not problem and not spelled else (),
         )
+
+    def _needs(self, digest: str) -> tuple[str, ...]:
+        """Return the notebook's own classes and functions that a kept value refers to: pickle names them."""
+        texts = _texts_in((self.folder / "values" / f"{digest}.pkl").read_bytes())
+        return tuple(sorted(self.code.keys() & texts)) if "__main__" in texts else ()
 
     def _keep(self, value: Any) -> tuple[str | None, str]:
         from nbdeploy.recording.digest import digest
@@ -258,6 +290,17 @@ def _wrapped(method: str, place: tuple[int, int, int], value: ast.expr) -> ast.e
     return ast.copy_location(call, value)
 
 
+def _looked_at(node: ast.Expr, place: tuple[int, int, int]) -> ast.Expr:
+    """Look at the expression's value; of `print(E)` and `display(E)`, at E."""
+    call = node.value
+    prints = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in {"print", "display"}
+    if prints and isinstance(call, ast.Call) and len(call.args) == 1 and not isinstance(call.args[0], ast.Starred):
+        call.args[0] = _wrapped("look_at_value", place, call.args[0])
+    else:
+        node.value = _wrapped("look_at_value", place, node.value)
+    return node
+
+
 def _with_metrics(test: ast.expr) -> ast.expr:
     """`assert accuracy > 0.8`: measure the left side under the name of what computes it."""
     if isinstance(test, ast.BoolOp):
@@ -310,6 +353,13 @@ def _origin(value: Any) -> tuple[Origin, str | None, str | None]:
 
 def _is_ufunc(value: Any) -> bool:
     return type(value).__name__ == "ufunc" and type(value).__module__ == "numpy"
+
+
+def _texts_in(pickled: bytes) -> set[str]:
+    """Return the texts in a pickle, if it names `__main__` at all."""
+    if b"__main__" not in pickled:
+        return set()
+    return {argument for _, argument, _ in pickletools.genops(pickled) if isinstance(argument, str)}
 
 
 def _pickled(value: Any) -> bytes:

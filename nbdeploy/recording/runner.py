@@ -20,6 +20,7 @@ from nbdeploy.recording.formats import Stored
 from nbdeploy.recording.plan import plan_of, substitutions
 from nbdeploy.recording.recording import Example, Recording
 from nbdeploy.recording.session import Session
+from nbdeploy.recording.validated import write_html, write_validated
 from nbdeploy.request import DeployRequest
 
 __all__ = ["record"]
@@ -80,7 +81,7 @@ def _run(program: Program, request: DeployRequest, session: Session) -> Path:
 
     papermill.engines.papermill_engines.register("nbdeploy", RecordingEngine)  # also where nbdeploy runs uninstalled
     logging.getLogger("papermill").setLevel(logging.ERROR)
-    source, target = session.folder / "instrumented.ipynb", session.folder / "validated.ipynb"
+    source, target = session.folder / "instrumented.ipynb", session.folder / "executed.ipynb"
     source.write_text(json.dumps(_instrumented(program)), encoding="utf-8")
     try:
         papermill.execute_notebook(
@@ -99,7 +100,10 @@ def _run(program: Program, request: DeployRequest, session: Session) -> Path:
         raise RecordingError(_failed_cell(failure, target)) from None
     except DeadKernelError:
         raise RecordingError(_dead_kernel(session)) from None
-    return target
+    validated = session.folder / "validated.ipynb"
+    write_validated(Path(program.notebook.path), target, validated)
+    write_html(validated, validated.with_suffix(".html"))
+    return validated
 
 
 def _instrumented(program: Program) -> dict[str, Any]:

@@ -255,7 +255,7 @@ def _column_type(series: Any) -> Any:
 def _any_type() -> Any:
     from mlflow.types.schema import AnyType
 
-    return AnyType()  # type: ignore[no-untyped-call]
+    return AnyType()
 
 
 def _is_whole(series: Any) -> bool:
