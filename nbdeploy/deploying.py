@@ -75,7 +75,7 @@ def service_name(request: DeployRequest, notebook: Notebook) -> str:
     if not _NAME.fullmatch(name):
         raise UsageError(
             Diagnostic(
-                code="NBD700",
+                code="NBD602",
                 message=f"{name!r} can't be a service's name: small letters, digits, '-', '.', '_', at most 63",
                 fix=f"--name {slug(name) or 'model'}",
             )
@@ -202,7 +202,7 @@ def _told_where(notebook: Path) -> Iterator[None]:
 
 def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
     """Copy a tree to `out` whole or not at all; what nbdeploy did not make is never overwritten."""
-    from nbdeploy.home import writing
+    from nbdeploy.packaging.package import unwritable
 
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "contract.json").is_file())):
         raise UsageError(
@@ -213,10 +213,12 @@ def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
             )
         )
     partial = out.absolute().with_name(f".{out.name}.partial")
-    with writing(out):
+    try:
         shutil.rmtree(partial, ignore_errors=True)
         undo.callback(shutil.rmtree, partial, ignore_errors=True)
         shutil.copytree(folder, partial)
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out.absolute())
+    except OSError as problem:
+        raise unwritable(out, problem) from None

@@ -17,7 +17,7 @@ from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.served_form import fitted_receivers, transforming, without_display
 from nbdeploy.notebook.cells import Role
 
-__all__ = ["Cut", "ServedStatement", "Source", "Trouble", "cut_for", "needed_for"]
+__all__ = ["Cut", "ServedStatement", "Source", "Trouble", "cut_for", "is_training", "needed_for"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ def needed_for(
     """Return the live-in names that `names` need from the statements, and the statements that take part."""
     needed, kept = set(names), []
     for each in reversed(statements):
-        if each.effects.display or _is_training(each):
+        if each.effects.display or is_training(each):
             continue
         if _contributes(program, each, needed):
             kept.append(each)
@@ -139,7 +139,7 @@ class _Walk:
             self.dynamic -= statement.effects.kills
 
     def _training(self, statement: Statement, original: Statement) -> None:
-        if _is_training(statement):
+        if is_training(statement):
             self.dynamic -= statement.effects.defs  # the fitted object: static
             return
         receivers = fitted_receivers(statement)
@@ -177,7 +177,7 @@ class _Walk:
         self.dynamic -= fitted - statement.effects.defs
 
 
-def _is_training(statement: Statement) -> bool:
+def is_training(statement: Statement) -> bool:
     """`model.fit(X, y)`, `model = Model().fit(X, y)`, `_ = model.fit(X, y)`: the whole statement only trains."""
     node = statement.node
     value = node.value if isinstance(node, ast.Expr | ast.Assign | ast.AnnAssign) else None

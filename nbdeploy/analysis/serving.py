@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nbdeploy.analysis.binding_time import Cut, ServedStatement, Source, Trouble, cut_for
+from nbdeploy.analysis.binding_time import Cut, ServedStatement, Source, Trouble, cut_for, is_training
 from nbdeploy.analysis.inference import Output, find_bindings, find_input, find_output, made_by_preprocess
 from nbdeploy.analysis.observations import Observation, Observed, Origin
 from nbdeploy.analysis.program import Place, Program, Statement
+from nbdeploy.analysis.served_form import fitted_receivers
 from nbdeploy.analysis.slicing import is_learnt
 from nbdeploy.errors import Diagnostic, ServingPathError, Severity
 from nbdeploy.notebook.cells import Role
@@ -128,6 +129,7 @@ def serving_path(
     """
     check_roles(program)
     answer = find_output(program, observed, output)
+    _check_trains(answer.statement)
     bindings = (
         {} if _starts_in_predict(program, input) and not bind else find_bindings(program, observed, answer, bind or {})
     )
@@ -176,6 +178,12 @@ def _check_depends(cut: Cut, output: Output, source: Source) -> None:
             fix=f"make the predict cell read {source.name} (or what the preprocess cells make of it), or name another --input",
         )
     )
+
+
+def _check_trains(statement: Statement) -> None:
+    """Refuse an output that a statement makes which also trains, whatever its input may be."""
+    if statement.effects.trains and not is_training(statement) and not fitted_receivers(statement):
+        raise ServingPathError(_diagnosed(Trouble("trains", statement, statement.effects.trains[0].method)))
 
 
 _TROUBLES = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from nbdeploy.analysis.values import Schema
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
 from nbdeploy.packaging.environment import Lock
 
-__all__ = ["Package"]
+__all__ = ["Package", "unwritable"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +44,11 @@ class Package:
                 shutil.copyfile(source, target)
         except OSError as problem:
             shutil.rmtree(folder, ignore_errors=True)
-            raise EnvironmentProblem(
-                Diagnostic(
-                    code="NBD403",
-                    message=f"the package can't be written to {folder}: {os.strerror(problem.errno or 0)}",
-                    fix="make room or choose another folder with --out DIR; nothing was left behind",
-                )
-            ) from None
+            raise unwritable(folder, problem) from None
+
+
+def unwritable(folder: Path, problem: OSError) -> EnvironmentProblem:
+    """Return the error of a package that can't be written to `folder`."""
+    message = f"the package can't be written to {folder}: {problem.strerror or problem}"
+    fix = "make room or make it writable, or choose another folder with --out DIR; nothing was left behind"
+    return EnvironmentProblem(Diagnostic(code="NBD403", message=message, fix=fix))

@@ -57,11 +57,12 @@ def _why(seen: Mapping[str, Any], recording: Recording) -> Diagnostic:
     if error := seen.get("error"):
         place = tuple(error["place"]) if error["place"] else place
         return Diagnostic(
-            code="NBD502",
+            code="NBD504",
             cell=place[0],
             line=place[1],
             message=f"the served code fails on the recorded rows: {error['text']}",
-            fix="the notebook ran this with something that a request does not bring; make it from the input, or before the tagged cells",
+            fix="the notebook ran this with something that a request does not bring;"
+            " make it from the input, or before the tagged cells",
         )
     if culprit := seen.get("culprit"):
         return Diagnostic(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.values import Kind
 from nbdeploy.clock import Clock
-from nbdeploy.errors import Diagnostic, GateError
+from nbdeploy.errors import GateError
 from nbdeploy.packaging.export import Wishes, droppable_columns, export
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.tests_tree import carried_tests
@@ -114,7 +114,6 @@ def _judged(proof: Proof, verdict: Verdict, allowed: frozenset[str], clock: Cloc
         return proof + verdict
     if verdict.gate in allowed:
         return proof + replace(verdict, reason=f"{verdict.reason} (let pass by --allow {verdict.gate})")
-    diagnostics = verdict.diagnostics or (Diagnostic(code="NBD500", message=f"{verdict.gate}: {verdict.reason}"),)
-    error = GateError(*diagnostics)
+    error = GateError(*verdict.diagnostics)
     error.gates = tuple((proof + verdict).as_json())
     raise error

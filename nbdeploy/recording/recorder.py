@@ -170,7 +170,10 @@ class Recorder:
         except Exception as problem:
             told = f"{type(problem).__name__}: {problem}"
             return Observation(
-                name=name, schema=Schema(kind=Kind.OBJECT, type=type(value).__qualname__), origin=Origin.VALUE, problem=told
+                name=name,
+                schema=Schema(kind=Kind.OBJECT, type=type(value).__qualname__),
+                origin=Origin.VALUE,
+                problem=told,
             )
 
     def _observed(self, name: str, value: Any) -> Observation:
