@@ -158,6 +158,8 @@ class _Walk:
             if (definition.effects.late & self.dynamic) - {name}:
                 detail = f"{name}:{', '.join(sorted(definition.effects.late & self.dynamic))}"
                 self.troubles.append(Trouble("reads global", original, detail))
+            for shared in _declared_global(definition):
+                self.troubles.append(Trouble("shared state", original, shared))
             training = _training_inside(definition)
             if training:
                 self.troubles.append(Trouble("function trains", original, f"{name}:{training}"))
@@ -184,6 +186,12 @@ def is_training(statement: Statement) -> bool:
     if not isinstance(value, ast.Call) or not isinstance(value.func, ast.Attribute):
         return False
     return value.func.attr in {"fit", "partial_fit", "train_on_batch", "backward", "zero_grad"}
+
+
+def _declared_global(definition: Statement) -> list[str]:
+    """Return the globals that a function's body rebinds."""
+    nodes = (node for node in ast.walk(definition.node) if isinstance(node, ast.Global))
+    return sorted({name for node in nodes for name in node.names})
 
 
 def _training_inside(definition: Statement) -> str:

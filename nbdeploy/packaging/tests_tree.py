@@ -152,15 +152,11 @@ def _bound(
             "from recorded import recorded",
         ]
     for each in path.values():
-        if each.key == (name, seen.digest or "") or (each.definition is not None and each.definition is definition):
-            if each.definition is None or not each.definition.imports:
-                home, symbol = symbols.home(each)
-                return (
-                    f"from {module}.{home} import {symbol} as {name}"
-                    if symbol != name
-                    else f"from {module}.{home} import {name}",
-                    [],
-                )
+        same = each.key == (name, seen.digest or "") or (each.definition is not None and each.definition is definition)
+        if same and (each.definition is None or not each.definition.imports):
+            home, symbol = symbols.home(each)
+            bound = name if symbol == name else f"{symbol} as {name}"
+            return f"from {module}.{home} import {bound}", []
     if seen.origin is not Origin.VALUE:
         return _code(definition, seen), []
     if name in recording.fixtures.get(cell, {}):
@@ -184,16 +180,29 @@ def _body(recording: Recording, cell: int) -> Iterator[str]:
         if each.cell != cell:
             continue
         value = recording.answers.get(each.index)
-        if (
-            isinstance(each.node, ast.Expr)
-            and (value is None or value.literal in {None, "None"})
-            and each.effects.display
-        ):
+        known = value is not None and value.literal not in {None, "None"}
+        shows = isinstance(each.node, ast.Expr) and each.effects.display
+        if shows and (not known or _is_text(value)):
             continue
-        if value is not None and value.literal not in {None, "None"} and isinstance(each.node, ast.Expr):
-            yield indented(f"assert_same(\n    {dedented(each.source).rstrip(';')},\n    {value.literal},\n)")
+        if known and value is not None and isinstance(each.node, ast.Expr):
+            yield indented(f"assert_same(\n    {_shown(each)},\n    {value.literal},\n)")
         else:
             yield indented(dedented(each.source))
+
+
+def _is_text(value: Observation | None) -> bool:
+    """A text that is shown is for people: `print(f"accuracy {accuracy:.2f}")`."""
+    return value is not None and value.schema.type == "str"
+
+
+def _shown(statement: Statement) -> str:
+    """Return the expression whose value was recorded: the statement, or E of `print(E)` and `display(E)`."""
+    source = dedented(statement.source).rstrip(";")
+    tree = ast.parse(source).body[0]
+    call = tree.value if isinstance(tree, ast.Expr) else None
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in {"print", "display"}:
+        return ast.get_source_segment(source, call.args[0]) or source
+    return source
 
 
 def _notebook_module(recording: Recording, tests: list[tuple[list[str], str]]) -> str:

@@ -147,7 +147,7 @@ class Probe:
         tried = 0
         for kind, positions in self.arrangements(count):
             tried += 1
-            answer = self.ask(self.rows.take_rows(self.input, positions))
+            answer = self.ask(self.sent(positions))
             judged = self.judged(answer, self.rows.take_rows(self.expected, positions))
             if not judged["same"]:
                 return {
@@ -158,6 +158,12 @@ class Probe:
                     "culprit": self.culprit(self.input, positions),
                 }
         return {"same": True, "rows": count, "tried": tried}
+
+    def sent(self, positions: list[int]) -> Any:
+        """The rows as a request brings them; two equal rows are two rows, not one label twice."""
+        rows = self.rows.take_rows(self.input, positions)
+        repeated = len(set(positions)) < len(positions) and hasattr(rows, "reset_index")
+        return rows.reset_index(drop=True) if repeated else rows
 
     def arrangements(self, count: int) -> list[tuple[str, list[int]]]:
         everything = list(range(count))

@@ -25,12 +25,14 @@ class Substitution:
     source: str | None = None
 
 
-def plan_of(program: Program, live: Iterable[Substitution] = ()) -> dict[str, Any]:
-    """Return the plan: for each tagged statement the names to observe before and after, and whether its value counts."""
+def plan_of(program: Program, live: Iterable[Substitution] = (), metrics: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the plan: for each tagged statement the names to observe before and after; `metrics` wherever they are made."""
     plan: dict[str, list[dict[str, Any]]] = {}
     for each in program.statements:
         if each.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST}:
             plan.setdefault(str(each.cell), []).append(_observations(program, each))
+        elif wanted := sorted(each.effects.defs & set(metrics)):
+            plan.setdefault(str(each.cell), []).append({"place": list(each.place), "before": [], "after": wanted})
     for substitution in live:
         place = list(substitution.statement.place)
         entries = plan.setdefault(str(substitution.statement.cell), [])

@@ -40,7 +40,8 @@ def record(
     (folder / "stored").mkdir(parents=True, exist_ok=True)
     live = _live_names(request.live)
     instead = substitutions(program, live)
-    plan = {**plan_of(program, instead), "definitions": f"{module}.definitions", "live": str(request.live or "")}
+    metrics = (*program.notebook.settings.metrics, *request.metrics)
+    plan = {**plan_of(program, instead, metrics), "definitions": f"{module}.definitions", "live": str(request.live or "")}
     (folder / "plan.json").write_text(json.dumps(plan))
     outcome: dict[str, Any] = {}
 
@@ -195,8 +196,12 @@ class _Harvest:
             "fixtures": self._fixtures(observed, path),
             "readings": _test_readings(self.program, observed),
             "answers": {each.index: v for each in self.program.with_role(Role.TEST) if (v := observed.value(each))},
-            "metrics": {**_scalar_metrics(self.program, observed, self.request.metrics), **seen["metrics"]},
+            "metrics": {**_scalar_metrics(self.program, observed, self._metrics), **seen["metrics"]},
         }
+
+    @property
+    def _metrics(self) -> frozenset[str]:
+        return frozenset((*self.program.notebook.settings.metrics, *self.request.metrics))
 
     def _path(self, observed: Observed) -> ServingPath:
         settings, request = self.program.notebook.settings, self.request
@@ -340,14 +345,13 @@ def _test_readings(program: Program, observed: Observed) -> dict[int, dict[str, 
     return readings
 
 
-def _scalar_metrics(program: Program, observed: Observed, wanted: tuple[str, ...]) -> dict[str, float]:
+def _scalar_metrics(program: Program, observed: Observed, wanted: frozenset[str]) -> dict[str, float]:
     """Numbers that test cells compute, and those that were asked for by name."""
     metrics: dict[str, float] = {}
     for each in program.statements:
-        if each.role is not None:
-            names = each.effects.defs if each.role is Role.TEST else each.effects.defs & set(wanted)
-            for name in sorted(names):
-                _add_number(metrics, name, observed.made(each, name))
+        names = each.effects.defs if each.role is Role.TEST else each.effects.defs & wanted
+        for name in sorted(names):
+            _add_number(metrics, name, observed.made(each, name))
         if each.role is Role.TEST and (value := observed.value(each)):
             _add_number(metrics, _metric_name(each), value)
     return metrics
