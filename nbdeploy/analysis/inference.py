@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nbdeploy.analysis.binding_time import Source, cut_for, needed_for
+from nbdeploy.analysis.effects import root_name
 from nbdeploy.analysis.observations import Observation, Observed
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.values import ROW_KINDS, Kind
@@ -134,7 +135,10 @@ def _shown(last: Statement) -> ast.expr | None:
 
 
 def _last_bound(statements: Sequence[Statement], observed: Observed) -> Observation | None:
-    """Return the last name that is bound to a value made of others; a literal is a request or a setting, no answer."""
+    """Return the last name that is bound to, or filled with (`df["y"] = ...`), a value made of others.
+
+    A literal is a request or a setting, no answer.
+    """
     for each in reversed(statements):
         if each.imports or each.defines_code or each.effects.display or not each.effects.refs:
             continue
@@ -146,9 +150,15 @@ def _last_bound(statements: Sequence[Statement], observed: Observed) -> Observat
 
 
 def _target_order(statement: Statement) -> list[str]:
-    stored = [n for n in ast.walk(statement.node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
-    ordered = [each.id for each in sorted(stored, key=lambda n: (n.lineno, n.col_offset))]
-    return [name for name in dict.fromkeys(ordered) if name in statement.effects.defs]
+    """Return the names that the statement binds or fills by assignment, in the order of the text."""
+    stored = [
+        node
+        for node in ast.walk(statement.node)
+        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store)
+    ]
+    ordered = [root_name(each) for each in sorted(stored, key=lambda n: (n.lineno, n.col_offset))]
+    effects = statement.effects
+    return [name for name in dict.fromkeys(ordered) if name is not None and name in effects.defs | effects.mutates]
 
 
 def _is_answer(observation: Observation | None) -> bool:

@@ -72,6 +72,8 @@ def _display_edits(tree: ast.stmt, source: str, displays: frozenset[str]) -> lis
             if not isinstance(body, list) or not body or isinstance(parent, ast.Lambda):
                 continue
             shown = [each for each in body if isinstance(each, ast.stmt) and _only_shows(each, displays)]
+            if all(isinstance(each, ast.Pass) for each in shown):
+                continue
             for position, each in enumerate(shown):
                 keep_block = position == 0 and len(shown) == len(body)
                 edits.append(_removal(source, each, "pass" if keep_block else ""))
@@ -82,7 +84,10 @@ def _only_shows(statement: ast.stmt, displays: frozenset[str]) -> bool:
     if isinstance(statement, ast.Assign):
         names = [root_name(target) for target in statement.targets]
         return names == ["_"] and is_display(statement, displays)
-    return isinstance(statement, ast.Expr) and is_display(statement, displays)
+    if isinstance(statement, ast.If):  # `if step % 100 == 0: print(...)`
+        quiet = not any(isinstance(each, ast.Call | ast.NamedExpr) for each in ast.walk(statement.test))
+        return quiet and all(_only_shows(each, displays) for each in (*statement.body, *statement.orelse))
+    return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and is_display(statement, displays))
 
 
 def _removal(source: str, node: ast.stmt, instead: str) -> Edit:

@@ -72,7 +72,10 @@ def _form(value: Any) -> str:
         return f"{name} with columns {[str(each) for each in value.columns]}"
     if hasattr(value, "dtype"):
         width = tuple(value.shape[1:]) if hasattr(value, "shape") else ()
-        return f"{name} of {value.dtype}" + (f", {width} a row" if width else "")
+        kind = (
+            "text" if getattr(value.dtype, "kind", "") == "U" else value.dtype
+        )  # "<U2" is as wide as its longest text
+        return f"{name} of {kind}" + (f", {width} a row" if width else "")
     return name
 
 
