@@ -36,11 +36,13 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
 
     Raises a subclass of NbdeployError where something is in the way; then nothing is registered and nothing is left.
     """
+    from nbdeploy.packaging.bento import exists
+
     program = open_notebook(request.notebook)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
     with _told_where(request.notebook), _scratch() as scratch, _undone_on_failure() as undo:
-        with claim_version(name) as claim:
+        with claim_version(name, exists) as claim:  # another data folder may share the Bento store
             deployed = _Deploy(program, request, name, claim.version, clock, undo)
             recording = deployed.record(scratch)
             proven = deployed.prove(recording, claim.folder)

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nbdeploy.errors import Diagnostic, EnvironmentProblem, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "Claim",
@@ -90,15 +90,15 @@ def packages_folder(name: str) -> Path:
 
 
 @contextmanager
-def claim_version(name: str) -> Iterator[Claim]:
+def claim_version(name: str, taken: Callable[[str, str], bool] = lambda name, version: False) -> Iterator[Claim]:
     """Claim the next version of `name` ("1", "2", ...) and publish its folder at the end of the block.
 
-    No other process gets the same number. When the block raises, the folder is removed and the number is free again;
-    what a killed process left behind is cleared by the next claim.
+    No other process gets the same number, and none is given that is `taken` elsewhere. When the block raises, the folder
+    is removed and the number is free again; what a killed process left behind is cleared by the next claim.
     """
     folder = packages_folder(name)
     with writing(folder):
-        claim, owner = _next_free(folder, name)
+        claim, owner = _next_free(folder, name, taken)
     try:
         yield claim
         with writing(folder):
@@ -161,12 +161,12 @@ def _versions_folder(name: str) -> Path:
     return data_folder() / "packages" / name
 
 
-def _next_free(folder: Path, name: str) -> tuple[Claim, int]:
+def _next_free(folder: Path, name: str, taken: Callable[[str, str], bool]) -> tuple[Claim, int]:
     with _locked(folder / ".lock"):
         _clear_leftovers(folder)
         numbers = (each.name.split(".")[0] for each in folder.iterdir())
         number = max((int(each) for each in numbers if each.isdecimal()), default=0) + 1
-        while not _made(folder / f"{number}.partial"):
+        while taken(name, str(number)) or not _made(folder / f"{number}.partial"):
             number += 1
         owner, _ = _open_locked(_owner_file(folder, str(number)))
     return Claim(name, str(number), folder / f"{number}.partial"), owner

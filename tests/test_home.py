@@ -103,6 +103,13 @@ def test_deploys_at_the_same_time_get_numbers_of_their_own() -> None:
     assert sorted(versions, key=int) == [str(each) for each in range(1, 25)]
 
 
+def test_a_number_that_is_taken_elsewhere_is_passed_over() -> None:
+    publish("titanic")
+    with claim_version("titanic", lambda name, version: (name, version) in {("titanic", "2"), ("titanic", "3")}) as claim:
+        assert claim.version == "4"
+    assert visible("titanic") == ["1", "4"]
+
+
 def test_a_claim_of_a_living_deploy_is_left_alone() -> None:
     with claim_version("titanic") as first:
         (first.folder / "mine").write_text("made")

@@ -202,7 +202,7 @@ def find_bindings(program: Program, observed: Observed, output: Output, asked: M
     """Return which names of the predict cells are rows of what the preprocess cells make (reader -> maker)."""
     made = made_by_preprocess(program, observed)
     read = _read_by_predict(program, observed)
-    _check_asked(asked, made, read)
+    _check_asked(asked, made, read, observed)
     needed, _ = needed_for(program, program.with_role(Role.PREDICT), output.names)
     bindings = dict(asked)
     for name in sorted(needed & set(read)):
@@ -226,12 +226,25 @@ def _whole_of(part: Observation, made: Mapping[str, Observation], observed: Obse
     return chosen[-1] if chosen else None
 
 
-def _check_asked(asked: Mapping[str, str], made: Mapping[str, Observation], read: Mapping[str, Observation]) -> None:
+def _check_asked(
+    asked: Mapping[str, str], made: Mapping[str, Observation], read: Mapping[str, Observation], observed: Observed
+) -> None:
     for reader, maker in asked.items():
         if reader not in read:
             raise ServingPathError(_unknown("--bind", reader, "is not read by the predict cells", read))
         if maker not in made:
             raise ServingPathError(_unknown("--bind", maker, "is not made by the preprocess cells", made))
+        if not observed.are_rows_of(read[reader], made[maker]):
+            raise ServingPathError(_not_its_rows(read[reader], made[maker]))
+
+
+def _not_its_rows(part: Observation, whole: Observation) -> Diagnostic:
+    return Diagnostic(
+        code="NBD205",
+        message=f"--bind {part.name}={whole.name}: the rows of {part.name} ({part.schema}) are not rows of {whole.name}"
+        f" ({whole.schema}) as the preprocess cells leave it, so the binding can't be proven",
+        fix=f"tag the cells that make {part.name} from {whole.name} as `preprocess` too",
+    )
 
 
 def _unknown(option: str, name: str, what: str, known: Mapping[str, Observation]) -> Diagnostic:

@@ -78,6 +78,8 @@ def _makes_constant(program: Program, call: ast.Call) -> bool:
     literal = all(_is_plain(each) for each in (*call.args, *(keyword.value for keyword in call.keywords)))
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     constructs = name[:1].isupper() or name in _CONSTANT_MAKERS
+    if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):
+        return literal  # "a b c".split()
     builtin = isinstance(call.func, ast.Name) and name in {
         "dict",
         "list",

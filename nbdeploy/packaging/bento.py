@@ -7,7 +7,9 @@ import importlib
 import logging
 import os
 import re
+import shutil
 import sys
+import tempfile
 import threading
 import warnings
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
 
-__all__ = ["BuiltBento", "build", "delete", "find", "home"]
+__all__ = ["BuiltBento", "build", "delete", "exists", "find", "home"]
 
 TAG_PART = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _BUILDING = threading.Lock()  # a build changes the working directory, which the whole process shares
@@ -46,17 +48,16 @@ def build(folder: Path, name: str, version: str, labels: Mapping[str, str]) -> B
     NBD635: its store can't be written.
     """
     _check_tag(name, version)
-    with _BUILDING, _untouched_process(folder), _quiet():
+    with _BUILDING, _visible(folder) as source, _untouched_process(source), _quiet():
         bentoml = _bentoml()
         _check_lock(folder, bentoml.__version__)
         store = _store()
-        path = _path_in_store(name, version)
-        if path.exists():
+        if exists(name, version):
             raise _problem(
                 "NBD632", f"the Bento {name}:{version} exists already", "deploy again: the next version is taken"
             )
         try:
-            return _built(bentoml, store, folder, name, version, labels)
+            return _built(bentoml, store, source, name, version, labels)
         except Exception as error:
             if isinstance(error, OSError) and str(error.filename or "").startswith(str(home())):
                 raise _store_problem(error) from error
@@ -80,6 +81,11 @@ def find(tag: str) -> BuiltBento:
     message = f"there is no Bento {tag} in the store {home() / 'bentos'}"
     fix = "`nbdeploy list` names what there is; BENTOML_HOME says where the store lies"
     raise EnvironmentProblem(Diagnostic(code="NBD636", message=message, fix=fix))
+
+
+def exists(name: str, version: str) -> bool:
+    """Tell whether the store holds this version, whoever built it."""
+    return _path_in_store(name, version).exists()
 
 
 def delete(tag: str) -> None:
@@ -137,6 +143,21 @@ def _bentoml() -> ModuleType:
         raise EnvironmentProblem(
             Diagnostic(code="NBD634", message=message, fix="pip install 'bentoml>=1.4.30'")
         ) from error
+
+
+@contextlib.contextmanager
+def _visible(folder: Path) -> Iterator[Path]:
+    """Give a folder that BentoML reads: it refuses files below a hidden one, such as ~/.local/share."""
+    if not any(part.startswith(".") for part in folder.resolve().parts):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="nbdeploy-build-") as scratch:
+        copy = Path(scratch).resolve() / folder.name.lstrip(".")
+        try:
+            shutil.copytree(folder, copy)
+        except OSError as error:
+            raise _store_problem(error) from error
+        yield copy
 
 
 @contextlib.contextmanager

@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbdeploy.analysis.inference import binding_candidates
-from nbdeploy.analysis.observations import Observation, Observed, Origin
-from nbdeploy.analysis.program import Place, Program, Statement
-from nbdeploy.analysis.serving import Frozen, ServingPath, check_roles, serving_path
-from nbdeploy.errors import ArtifactError, Diagnostic, RecordingError
+from nbdeploy.analysis.program import Program
+from nbdeploy.analysis.serving import check_roles
+from nbdeploy.errors import Diagnostic, RecordingError
 from nbdeploy.notebook.cells import Role
 from nbdeploy.notebook.syntax import runnable
 from nbdeploy.progress import Event, Progress, silent
-from nbdeploy.recording.formats import Stored
+from nbdeploy.recording.harvest import Ask, Harvest
 from nbdeploy.recording.plan import plan_of, substitutions
-from nbdeploy.recording.recording import Example, Recording
+from nbdeploy.recording.recording import Recording
 from nbdeploy.recording.session import Session
 from nbdeploy.recording.validated import write_html, write_validated
 from nbdeploy.request import DeployRequest
 
 __all__ = ["record"]
-
-Ask = Callable[[str], Any]
 
 
 def record(
@@ -41,12 +36,16 @@ def record(
     live = _live_names(request.live)
     instead = substitutions(program, live)
     metrics = (*program.notebook.settings.metrics, *request.metrics)
-    plan = {**plan_of(program, instead, metrics), "definitions": f"{module}.definitions", "live": str(request.live or "")}
+    plan = {
+        **plan_of(program, instead, metrics),
+        "definitions": f"{module}.definitions",
+        "live": str(request.live or ""),
+    }
     (folder / "plan.json").write_text(json.dumps(plan))
     outcome: dict[str, Any] = {}
 
     def at_end(ask: Ask) -> None:
-        outcome.update(_Harvest(program, request, folder, ask).gather())
+        outcome.update(Harvest(program, request, folder, ask).gather())
 
     def on_cell(done: int, total: int) -> None:
         progress(Event("record", "update", f"cell {done}", done=done, total=total))
@@ -168,215 +167,4 @@ def _dead_kernel(session: Session) -> Diagnostic:
         cell=session.running,
         message=f"the kernel died while this cell ran{memory}: it ran out of memory, crashed in native code, or was killed",
         fix="run the cell alone and watch its memory; use fewer rows, or deploy with --from kernel what is trained already",
-    )
-
-
-# the harvest --------------------------------------------------------------------------------------------------------------
-
-
-class _Harvest:
-    """What is done while the kernel still lives: cut the path, then store what it freezes."""
-
-    def __init__(self, program: Program, request: DeployRequest, folder: Path, ask: Ask) -> None:
-        self.program = program
-        self.request = request
-        self.folder = folder
-        self.ask = ask
-
-    def gather(self) -> dict[str, Any]:
-        seen = json.loads((self.folder / "observations.json").read_text())
-        observed = _observed(seen)
-        positions = self._positions(observed)
-        observed = _observed(seen, frozenset(positions))
-        path = self._path(observed)
-        return {
-            "path": path,
-            "artifacts": self._artifacts(path),
-            "example": self._example(observed, path, positions),
-            "fixtures": self._fixtures(observed, path),
-            "readings": _test_readings(self.program, observed),
-            "answers": {each.index: v for each in self.program.with_role(Role.TEST) if (v := observed.value(each))},
-            "metrics": {**_scalar_metrics(self.program, observed, self._metrics), **seen["metrics"]},
-        }
-
-    @property
-    def _metrics(self) -> frozenset[str]:
-        return frozenset((*self.program.notebook.settings.metrics, *self.request.metrics))
-
-    def _path(self, observed: Observed) -> ServingPath:
-        settings, request = self.program.notebook.settings, self.request
-        return serving_path(
-            self.program,
-            observed,
-            input=request.input or _magic_option(self.program, "input") or settings.input,
-            output=request.output or _magic_option(self.program, "output") or settings.output,
-            bind={**settings.bind, **request.bind},
-        )
-
-    def _positions(self, observed: Observed) -> dict[tuple[str, str], list[int]]:
-        found = {}
-        for part, whole in binding_candidates(self.program, observed):
-            if part.digest and whole.digest and part.digest != whole.digest and not part.problem and not whole.problem:
-                places = self.ask(f"rows_of({part.digest!r}, {whole.digest!r})")
-                if places is not None:
-                    found[part.digest, whole.digest] = places
-        return found
-
-    def _artifacts(self, path: ServingPath) -> dict[tuple[str, str], Stored]:
-        stems: dict[str, int] = {}
-        stored: dict[tuple[str, str], Stored] = {}
-        problems: list[Diagnostic] = []
-        for each in path.artifacts:
-            stems[each.name] = stems.get(each.name, 0) + 1
-            stem = each.name if stems[each.name] == 1 else f"{each.name}_{stems[each.name]}"
-            try:
-                stored[each.key] = self._store(each, stem)
-            except ArtifactError as problem:
-                problems += problem.diagnostics
-        if problems:
-            raise ArtifactError(*problems)
-        return stored
-
-    def _store(self, frozen: Frozen, stem: str) -> Stored:
-        allowed = f"pickle:{frozen.name}" in self.request.allow | frozenset(self.program.notebook.settings.allow)
-        return self._kept(frozen.observation, stem, frozen.reader, allowed)
-
-    def _kept(
-        self,
-        value: Observation,
-        stem: str,
-        reader: Statement,
-        allow_pickle: bool = False,
-        rows: list[int] | None = None,
-    ) -> Stored:
-        if value.digest is None or value.problem:
-            raise ArtifactError(_not_storable(value, reader))
-        folder = str(self.folder / "stored")
-        options = {"allow_pickle": allow_pickle, "name": value.name or stem, "cell": reader.cell, "line": reader.line}
-        answer = self.ask(f"store({value.digest!r}, {folder!r}, {stem!r}, rows={rows!r}, **{options!r})")
-        if "problem" in answer:
-            problem = answer["problem"]
-            raise ArtifactError(Diagnostic(**{k: problem[k] for k in ("code", "cell", "line", "message", "fix")}))
-        return Stored(**{**answer, "requires": tuple(answer["requires"])})
-
-    def _example(
-        self, observed: Observed, path: ServingPath, positions: Mapping[tuple[str, str], list[int]]
-    ) -> Example:
-        value, answer, statement = path.input.observation, path.output.observation, path.output.statement
-        rows = self._answered_rows(observed, path, positions)
-        whole = self._kept(value, "example_whole_input", statement, True)
-        taken = whole if rows is None else self._kept(value, "example_input", statement, True, rows)
-        output = self._kept(answer, "example_output", statement, True)
-        return Example(taken, output, whole, rows, answer.schema.rows or 1)
-
-    def _answered_rows(
-        self, observed: Observed, path: ServingPath, positions: Mapping[tuple[str, str], list[int]]
-    ) -> list[int] | None:
-        """Return which rows of the input the recorded output answers; None for all of them."""
-        for reader, maker in path.bindings.items():
-            part = _first_read(self.program, observed, reader)
-            whole = _last_made(self.program, observed, maker)
-            if part and whole and part.digest and whole.digest and (part.digest, whole.digest) in positions:
-                return positions[part.digest, whole.digest]
-        return None
-
-    def _fixtures(self, observed: Observed, path: ServingPath) -> dict[int, dict[str, Stored]]:
-        """Store the values that test cells read and that the package does not make itself."""
-        stored: dict[tuple[str, str], Stored] = {}
-        fixtures: dict[int, dict[str, Stored]] = {}
-        own = {each.key for each in path.artifacts}
-        for cell, readings in _test_readings(self.program, observed).items():
-            for name, seen in readings.items():
-                key = (name, seen.digest or "")
-                if (
-                    seen.origin is not Origin.VALUE
-                    or seen.literal is not None
-                    or key in own
-                    or name == path.output.name
-                ):
-                    continue
-                if key not in stored:
-                    try:
-                        stored[key] = self._kept(seen, f"test_{cell}_{name}", self.program.statements[0])
-                    except ArtifactError:
-                        continue  # the gate `tested` tells that this test can't be carried over
-                fixtures.setdefault(cell, {})[name] = stored[key]
-        return fixtures
-
-
-def _observed(seen: dict[str, Any], rows_of: frozenset[tuple[str, str]] = frozenset()) -> Observed:
-    def read(group: dict[str, Any]) -> dict[Place, dict[str, Observation]]:
-        return {_place(k): {n: Observation.from_json(o) for n, o in v.items()} for k, v in group.items()}
-
-    values = {_place(key): Observation.from_json(value) for key, value in seen["values"].items()}
-    return Observed(read(seen["before"]), read(seen["after"]), values, rows_of)
-
-
-def _place(key: str) -> Place:
-    cell, line, position = map(int, key.split(":"))
-    return cell, line, position
-
-
-def _magic_option(program: Program, option: str) -> str | None:
-    for cell in program.notebook.cells:
-        if option in cell.options:
-            return cell.options[option]
-    return None
-
-
-def _first_read(program: Program, observed: Observed, name: str) -> Observation | None:
-    return next((v for each in program.with_role(Role.PREDICT) if (v := observed.read(each, name))), None)
-
-
-def _last_made(program: Program, observed: Observed, name: str) -> Observation | None:
-    return next((v for each in reversed(program.with_role(Role.PREPROCESS)) if (v := observed.made(each, name))), None)
-
-
-def _test_readings(program: Program, observed: Observed) -> dict[int, dict[str, Observation]]:
-    """What each test cell reads from outside itself, by cell."""
-    readings: dict[int, dict[str, Observation]] = {}
-    bound: dict[int, set[str]] = {}
-    for each in program.with_role(Role.TEST):
-        own = bound.setdefault(each.cell, set())
-        for name in sorted(program.reads(each) - own):
-            if seen := observed.read(each, name):
-                readings.setdefault(each.cell, {}).setdefault(name, seen)
-        own |= each.effects.kills
-    return readings
-
-
-def _scalar_metrics(program: Program, observed: Observed, wanted: frozenset[str]) -> dict[str, float]:
-    """Numbers that test cells compute, and those that were asked for by name."""
-    metrics: dict[str, float] = {}
-    for each in program.statements:
-        names = each.effects.defs if each.role is Role.TEST else each.effects.defs & wanted
-        for name in sorted(names):
-            _add_number(metrics, name, observed.made(each, name))
-        if each.role is Role.TEST and (value := observed.value(each)):
-            _add_number(metrics, _metric_name(each), value)
-    return metrics
-
-
-def _add_number(metrics: dict[str, float], name: str, seen: Observation | None) -> None:
-    if seen is None or seen.literal is None or not name:
-        return
-    number = re.fullmatch(r"(?:np\.\w+\()?([-+\d.eE]+)\)?", seen.literal)
-    if number:
-        metrics[name] = float(number.group(1))
-
-
-def _metric_name(statement: Statement) -> str:
-    """`accuracy_score` for the expression `accuracy_score(y_test, y_pred)`, `score` for `model.score(X, y)`."""
-    found = re.match(r"(?:[\w.]*\.)?(\w+)\(", statement.source)
-    return found.group(1) if found else ""
-
-
-def _not_storable(value: Observation, reader: Statement) -> Diagnostic:
-    return Diagnostic(
-        code="NBD401",
-        cell=reader.cell,
-        line=reader.line,
-        message=f"{value.name or 'the value'} ({value.schema}) can't be stored: {value.problem or 'its content can not be read'}",
-        fix="make it of parts that can be stored (plain data, fitted estimators, functions with def),"
-        " or make it in the tagged cells",
     )

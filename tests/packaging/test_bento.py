@@ -49,6 +49,15 @@ def test_a_bento_holds_the_whole_package(folder: Path, tmp_path: Path) -> None:
     assert (bento.path / "README.md").read_text() == "# texts\n"
 
 
+def test_a_package_below_a_hidden_folder_is_built_too(tmp_path: Path) -> None:
+    """The default data folder is ~/.local/share/nbdeploy; BentoML refuses to read files below a hidden folder."""
+    folder = texts_package(tmp_path / ".local" / "share" / "1.partial")
+    before = sorted(folder.rglob("*"))
+    bento = build(folder, "texts", "1", {})
+    assert (bento.path / "src" / "texts" / "predict.py").read_text() == (folder / "texts" / "predict.py").read_text()
+    assert sorted(folder.rglob("*")) == before
+
+
 def test_a_container_would_install_the_lock_with_its_hashes(folder: Path) -> None:
     lock = (folder / "requirements.lock").read_text()
     found = (build(folder, "texts", "1", {}).path / "env" / "python" / "requirements.txt").read_text()
