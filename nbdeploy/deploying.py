@@ -137,9 +137,14 @@ class _Deploy:
 
     def ask(self, proven: Proven, bento: BuiltBento) -> Proven:
         from nbdeploy.proving.prove import ask_bento
+        from nbdeploy.tracking.mlflow import preload
 
         with self.clock.stage("prove", "asking the served Bento"):
-            return ask_bento(proven, bento, self.allowed, self.clock)
+            loading = preload()  # MLflow is imported while this process waits for the server
+            try:
+                return ask_bento(proven, bento, self.allowed, self.clock)
+            finally:
+                loading.join()  # it quiets the whole process as long as it runs
 
     def track(self, proven: Proven, recording: Recording, bento: BuiltBento) -> Run:
         from nbdeploy.tracking.describing import tracking_record

@@ -117,12 +117,15 @@ class _Walk:
             self.dynamic.add(self.source.name)
             return
         pruned = without_display(statement, self.program.modules, self.program.displays)
+        receivers = frozenset(fitted_receivers(pruned))
+        if receivers and not self.dynamic & receivers:
+            pruned = transforming(pruned, self.program.modules, self.program.displays)
         if not self._depends(pruned):
             self._static(pruned, statement)
         elif pruned.effects.trains:
             self._training(pruned, statement)
         elif not pruned.effects.display:
-            self._serve(pruned, statement)
+            self._serve(pruned, statement, receivers - self.dynamic)
 
     def _depends(self, statement: Statement) -> bool:
         effects = statement.effects
@@ -141,11 +144,6 @@ class _Walk:
     def _training(self, statement: Statement, original: Statement) -> None:
         if is_training(statement):
             self.dynamic -= statement.effects.defs  # the fitted object: static
-            return
-        receivers = fitted_receivers(statement)
-        if receivers and not self.dynamic & set(receivers):
-            served = transforming(statement, self.program.modules, self.program.displays)
-            self._serve(served, original, frozenset(receivers))
             return
         call = statement.effects.trains[0]
         self.troubles.append(Trouble("trains", original, call.method))
@@ -166,7 +164,8 @@ class _Walk:
         trained = {each.receiver for each in statement.effects.trains}  # told as training, not as shared state
         changed = statement.effects.mutates - self.dynamic - fitted - trained - statement.effects.kills
         for name in sorted(changed - {AMBIENT_STATE}):
-            if name not in statement.effects.defs and name not in self.program.modules:
+            made_here = name in statement.effects.defs and name not in statement.effects.refs
+            if not made_here and name not in self.program.modules:
                 self.troubles.append(Trouble("shared state", original, name))
         frozen = (statement.effects.refs | statement.effects.late) - self.dynamic
         self.served.append(

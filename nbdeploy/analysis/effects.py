@@ -122,7 +122,14 @@ def _bound_first(statement: ast.stmt) -> Iterator[str]:
         yield from targets - read_by_iterable
         yield from _bound_in(statement.body, read_by_iterable)
     elif isinstance(statement, ast.With | ast.AsyncWith):
-        yield from _bound_in(statement.body, set())
+        entered = {
+            name for item in statement.items if item.optional_vars for name in _plain_targets(item.optional_vars)
+        }
+        read = {
+            each.id for item in statement.items for each in ast.walk(item.context_expr) if isinstance(each, ast.Name)
+        }
+        yield from entered - read
+        yield from _bound_in(statement.body, read)
 
 
 def _bound_in(body: list[ast.stmt], read: set[str]) -> Iterator[str]:
@@ -222,6 +229,7 @@ class _Scope:
 
     names: set[str] = field(default_factory=set)
     late: bool = False  # a function body: its reads happen when it is called
+    is_class: bool = False  # its names are no scope for the functions inside
     outer: set[str] = field(default_factory=set)  # declared global or nonlocal
 
 
@@ -247,7 +255,11 @@ class _Visitor(ast.NodeVisitor):
             self._bind(node.id)
 
     def _is_local(self, name: str) -> bool:
-        return any(name in scope.names and name not in scope.outer for scope in self._scopes)
+        inner = self._scopes[-1] if self._scopes else None
+        return any(
+            name in scope.names and name not in scope.outer and (not scope.is_class or scope is inner)
+            for scope in self._scopes
+        )
 
     def _read(self, name: str) -> None:
         if self._is_local(name):
@@ -285,7 +297,7 @@ class _Visitor(ast.NodeVisitor):
         self._bind(node.name)
         for each in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
             self.visit(each)
-        self._enter(_Scope(_local_names(node.body)), node.body)
+        self._enter(_Scope(_local_names(node.body), is_class=True), node.body)
 
     def _enter(self, scope: _Scope, body: Iterable[ast.AST]) -> None:
         self._scopes.append(scope)

@@ -6,7 +6,6 @@ Never a guess: each is settled by what the recorded run saw, or refused with the
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -56,7 +55,7 @@ def find_output(program: Program, observed: Observed, wanted: str | None) -> Out
     if isinstance(shown, ast.Name) and not _is_print(last):
         return _named_output(program, observed, shown.id)
     if shown is not None and value is not None and (bound is None or _outdoes(last, value, bound)):
-        text = ast.get_source_segment(textwrap.dedent(last.source), shown) or ast.unparse(shown)
+        text = ast.get_source_segment(last.source, shown) or ast.unparse(shown)
         return Output(text, last, value, expression=text)
     if bound is not None:
         return _named_output(program, observed, bound.name)
@@ -116,7 +115,7 @@ def _value(statement: Statement) -> ast.expr | None:
     """Return the expression that the statement is, with positions inside the statement's own source."""
     if not isinstance(statement.node, ast.Expr):
         return None
-    own = ast.parse(textwrap.dedent(statement.source)).body[0]
+    own = ast.parse(statement.source).body[0]
     return own.value if isinstance(own, ast.Expr) else None
 
 
@@ -158,7 +157,9 @@ def _target_order(statement: Statement) -> list[str]:
     ]
     ordered = [root_name(each) for each in sorted(stored, key=lambda n: (n.lineno, n.col_offset))]
     effects = statement.effects
-    return [name for name in dict.fromkeys(ordered) if name is not None and name in effects.defs | effects.mutates]
+    bound = effects.mutates if isinstance(statement.node, ast.For | ast.While) else effects.defs | effects.mutates
+    filled = [*ordered, *sorted(bound - set(ordered))] if isinstance(statement.node, ast.For | ast.While) else ordered
+    return [name for name in dict.fromkeys(filled) if name is not None and name in bound]
 
 
 def _is_answer(observation: Observation | None) -> bool:
@@ -279,11 +280,8 @@ def find_input(
     }
     expected = _expected_rows(program, observed, output, bindings)
     fitting = {name: each for name, each in reaching.items() if each[1].schema.rows in expected}
-    first = {
-        name: each
-        for name, each in fitting.items()
-        if not any(other != name and _feeds(program, fitting[other][0], name, each, bindings) for other in fitting)
-    }
+    feeders = {name: each for name, each in reaching.items() if name in fitting or each[1].schema.kind is not Kind.LIST}
+    first = {name: each for name, each in fitting.items() if not _is_fed(program, name, feeders, bindings)}
     if len(first) == 1:
         return next(iter(first.values()))
     raise ServingPathError(_not_one_input(program, output, first or reaching, bool(first)))
@@ -309,6 +307,19 @@ def _candidates(program: Program, observed: Observed) -> dict[str, tuple[Source,
 def _reaches(program: Program, source: Source, bindings: Mapping[str, str], output: Output) -> bool:
     cut = cut_for(program, source, bindings, output.names, output.statement)
     return bool(cut.dynamic & output.names) and (bool(cut.served) or output.expression is not None)
+
+
+def _is_fed(
+    program: Program, name: str, feeders: Mapping[str, tuple[Source, Observation]], bindings: Mapping[str, str]
+) -> bool:
+    """Tell whether the value of `name` is made of another candidate; of two that make each other, the earlier counts."""
+    order = list(feeders)
+    for other, (source, _) in feeders.items():
+        if other != name and _feeds(program, source, name, feeders[name], bindings):
+            back = _feeds(program, feeders[name][0], other, feeders[other], bindings)
+            if not back or order.index(other) < order.index(name):
+                return True
+    return False
 
 
 def _feeds(

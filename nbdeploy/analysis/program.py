@@ -10,6 +10,7 @@ from functools import cached_property
 
 from nbdeploy.analysis import knowledge as known
 from nbdeploy.analysis.effects import Effects, effects_of, mutated_parameters, root_name
+from nbdeploy.analysis.lines import offset_in, python_lines
 from nbdeploy.notebook.cells import Cell, Notebook, Role
 
 __all__ = ["Place", "Program", "Statement", "read_program"]
@@ -39,7 +40,9 @@ class Statement:
 
     @property
     def defines_code(self) -> bool:
-        return isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        """A function, a class, or a lambda with a name."""
+        lambda_ = isinstance(self.node, ast.Assign) and isinstance(self.node.value, ast.Lambda)
+        return lambda_ or isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
     @property
     def imports(self) -> bool:
@@ -112,7 +115,7 @@ def read_program(notebook: Notebook) -> Program:
     modules, displays = _imported(node for _, nodes in parsed for node in nodes)
     statements: list[Statement] = []
     for cell, nodes in parsed:
-        lines = cell.code.python.splitlines() if cell.code else []
+        lines = python_lines(cell.code.python) if cell.code else []
         previous_end = position = 0
         previous_line = -1
         for node in nodes:
@@ -189,18 +192,12 @@ def _first_line(node: ast.stmt) -> int:
 
 
 def _source(text: str, node: ast.stmt) -> str:
-    lines = text.splitlines(keepends=True)
-    first, last = _first_line(node) - 1, (node.end_lineno or node.lineno) - 1
-    if first < node.lineno - 1 or node.col_offset == 0:
-        start = 0
-    else:
-        start = len(lines[first].encode()[: node.col_offset].decode())
-    block = lines[first : last + 1]
-    end = len(block[-1].encode()[: node.end_col_offset].decode())
-    trailing = block[-1][end:].strip()
-    block[-1] = block[-1].rstrip("\n") if trailing.startswith("#") else block[-1][:end]
-    block[0] = block[0][start:]
-    return "".join(block)
+    """Return the statement's text, with its decorators and a comment that ends its last line."""
+    first, last = _first_line(node), node.end_lineno or node.lineno
+    start = offset_in(text, first, 0 if first < node.lineno else node.col_offset)
+    end = offset_in(text, last, node.end_col_offset or 0)
+    rest = text[end:].split("\n", 1)[0]
+    return text[start:end] + (rest.rstrip() if rest.strip().startswith("#") else "")
 
 
 def _comment_above(lines: list[str], after: int, line: int) -> str:

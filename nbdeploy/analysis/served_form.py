@@ -7,10 +7,10 @@ statements, and `x.fit_transform(rows)` becomes `x.transform(rows)` with the fit
 from __future__ import annotations
 
 import ast
-import textwrap
 from dataclasses import replace
 
 from nbdeploy.analysis.effects import effects_of, is_display, root_name
+from nbdeploy.analysis.lines import offset_in
 from nbdeploy.analysis.program import Statement
 
 __all__ = ["fitted_receivers", "transforming", "without_display"]
@@ -22,11 +22,11 @@ def without_display(statement: Statement, modules: frozenset[str], displays: fro
     """Return the statement without the nested statements that only show something."""
     if not isinstance(statement.node, ast.For | ast.While | ast.If | ast.With | ast.Try):
         return statement
-    tree = ast.parse(_own(statement)).body[0]
-    edits = _display_edits(tree, _own(statement), displays)
+    tree = ast.parse(statement.source).body[0]
+    edits = _display_edits(tree, statement.source, displays)
     if not edits:
         return statement
-    return _rebuilt(statement, _apply(_own(statement), edits), modules, displays)
+    return _rebuilt(statement, _apply(statement.source, edits), modules, displays)
 
 
 def fitted_receivers(statement: Statement) -> tuple[str, ...]:
@@ -41,7 +41,7 @@ def fitted_receivers(statement: Statement) -> tuple[str, ...]:
 
 def transforming(statement: Statement, modules: frozenset[str], displays: frozenset[str]) -> Statement:
     """Return the statement with each `name.fit_transform(rows, ...)` as `name.transform(rows)`."""
-    source = _own(statement)
+    source = statement.source
     edits: list[Edit] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fit_transform":
@@ -54,14 +54,10 @@ def transforming(statement: Statement, modules: frozenset[str], displays: frozen
     return _rebuilt(statement, _apply(source, edits), modules, displays)
 
 
-def _own(statement: Statement) -> str:
-    return textwrap.dedent(statement.source)
-
-
 def _rebuilt(statement: Statement, source: str, modules: frozenset[str], displays: frozenset[str]) -> Statement:
     body = ast.parse(source).body
     node = body[0] if body else ast.Pass()
-    return replace(statement, source=source, node=node, effects=effects_of(node, modules, displays))
+    return replace(statement, source=source.rstrip(), node=node, effects=effects_of(node, modules, displays))
 
 
 def _display_edits(tree: ast.stmt, source: str, displays: frozenset[str]) -> list[Edit]:
@@ -103,10 +99,7 @@ def _removal(source: str, node: ast.stmt, instead: str) -> Edit:
 
 
 def _offset(source: str, line: int | None, column: int | None) -> int:
-    """Turn ast's line and utf-8 column into an offset in the text."""
-    lines = source.splitlines(keepends=True)
-    row = (line or 1) - 1
-    return sum(len(each) for each in lines[:row]) + len(lines[row].encode()[: column or 0].decode())
+    return offset_in(source, line or 1, column or 0)
 
 
 def _apply(source: str, edits: list[Edit]) -> str:

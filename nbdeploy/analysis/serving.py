@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from nbdeploy.analysis.binding_time import Cut, ServedStatement, Source, Trouble, cut_for, is_training
@@ -83,6 +83,15 @@ class ServingPath:
             if each.key not in seen:
                 seen.add(each.key)
                 yield each
+
+    def with_constants(self, keys: Container[tuple[str, str]]) -> ServingPath:
+        """Return the path with these values as constants: learnt, but in a form that no file of data carries."""
+
+        def settled(values: tuple[Frozen, ...]) -> tuple[Frozen, ...]:
+            return tuple(replace(each, storage=Storage.CONSTANT) if each.key in keys else each for each in values)
+
+        frozen = {place: settled(values) for place, values in self.frozen.items()}
+        return replace(self, frozen=frozen, behind=settled(self.behind))
 
     @property
     def artifacts(self) -> tuple[Frozen, ...]:
@@ -282,12 +291,10 @@ def _stored(program: Program, statement: Statement, name: str, seen: Observation
 
 
 def _is_data(literal: str) -> bool:
-    """Tell whether a constant is made of numbers, texts, lists and dicts, as a file of data can hold it."""
-    allowed = (ast.Expression, ast.Constant, ast.List, ast.Dict, ast.UnaryOp, ast.USub, ast.Load)
+    """Tell whether a constant is made of numbers, texts and containers of them, as a file of data may hold it."""
     tree = ast.parse(literal, mode="eval")
-    if isinstance(tree.body, ast.Call) and literal.startswith("np."):
-        return True  # a numpy scalar
-    return all(isinstance(each, allowed) for each in ast.walk(tree))
+    names = {each.id for each in ast.walk(tree) if isinstance(each, ast.Name)}
+    return names <= {"np", "float"}  # numpy scalars, nan
 
 
 def _named_definition(

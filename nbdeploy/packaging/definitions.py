@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from nbdeploy.packaging.symbols import Symbols
-from nbdeploy.packaging.text import banner, dedented, module_text
+from nbdeploy.packaging.text import banner, module_text
 
 __all__ = ["constants_module", "definitions_module"]
 
@@ -58,7 +58,7 @@ def _imports(
 def _definition(statement: Statement) -> str:
     comment = f"# cell {statement.cell}"
     own = "\n".join(line for line in statement.comment.splitlines() if line.lstrip("# ").strip())
-    return "\n".join(part for part in (comment, own, dedented(statement.source)) if part)
+    return "\n".join(part for part in (comment, own, statement.source) if part)
 
 
 def _notebook(program: Program) -> str:

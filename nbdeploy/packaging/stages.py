@@ -11,7 +11,7 @@ from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from nbdeploy.analysis.values import Kind, Schema
 from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging.symbols import Symbols
-from nbdeploy.packaging.text import banner, dedented, indented, module_text
+from nbdeploy.packaging.text import banner, indented, module_text
 
 __all__ = ["annotation", "handed_over", "predict_module", "preprocess_module"]
 
@@ -152,7 +152,7 @@ class _Stage:
                 self._cell_comment(cell)
             self._bind_frozen(self.path.frozen[each.original.place])
             self._user_comment(each.original.comment)
-            source = dedented(each.statement.source)
+            source = each.statement.source
             if each.fitted:
                 self.line(
                     f"# fit_transform in the notebook: {', '.join(sorted(each.fitted))} stays as it was fitted there"

@@ -12,7 +12,7 @@ from nbdeploy.analysis.serving import ServingPath
 from nbdeploy.analysis.values import ROW_KINDS
 from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging.symbols import Symbols
-from nbdeploy.packaging.text import banner, dedented, import_line, indented, module_text
+from nbdeploy.packaging.text import banner, import_line, indented, module_text
 from nbdeploy.recording.formats import Stored, loader_source
 from nbdeploy.recording.recording import Recording
 
@@ -171,7 +171,7 @@ def _code(definition: Statement | None, seen: Observation) -> str:
         if seen.origin_name is None:
             return f"import {seen.origin_module} as {seen.name}"
         return f"from {seen.origin_module} import {seen.origin_name} as {seen.name}"
-    return dedented(definition.source) if definition is not None else ""
+    return definition.source if definition is not None else ""
 
 
 def _body(recording: Recording, cell: int) -> Iterator[str]:
@@ -187,7 +187,7 @@ def _body(recording: Recording, cell: int) -> Iterator[str]:
         if known and value is not None and isinstance(each.node, ast.Expr):
             yield indented(f"assert_same(\n    {_shown(each)},\n    {value.literal},\n)")
         else:
-            yield indented(dedented(each.source))
+            yield indented(each.source)
 
 
 def _is_text(value: Observation | None) -> bool:
@@ -197,7 +197,7 @@ def _is_text(value: Observation | None) -> bool:
 
 def _shown(statement: Statement) -> str:
     """Return the expression whose value was recorded: the statement, or E of `print(E)` and `display(E)`."""
-    source = dedented(statement.source).rstrip(";")
+    source = statement.source.rstrip(";")
     tree = ast.parse(source).body[0]
     call = tree.value if isinstance(tree, ast.Expr) else None
     if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in {"print", "display"}:

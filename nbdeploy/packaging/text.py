@@ -3,25 +3,78 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
-import textwrap
+import itertools
+import sys
 import tokenize
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["banner", "dedented", "import_line", "indented", "module_text", "sorted_imports"]
+__all__ = ["WIDTH", "banner", "import_line", "indented", "module_text", "sorted_imports", "written"]
+
+WIDTH = 120  # characters of a line in the emitted package
 
 
 def indented(source: str, prefix: str = "    ") -> str:
-    """Indent every line, except those that continue a string over several lines."""
+    """Indent every line, except those that continue a string over several lines.
+
+    A statement of one line that becomes too long by it is broken as formatters break it: nothing but blanks changes.
+    """
+    if "\n" not in source and len(prefix + source) > WIDTH:
+        source = _broken(source, WIDTH - len(prefix))
     inside = _string_lines(source)
-    lines = source.splitlines()
+    lines = source.removesuffix("\n").split("\n")  # str.splitlines would also break strings at form feeds and the like
     return "\n".join(
         line if number in inside or not line.strip() else prefix + line for number, line in enumerate(lines, 1)
     )
 
 
-def dedented(source: str) -> str:
-    return textwrap.dedent(source)
+def _broken(source: str, width: int) -> str:
+    """Put what the last brackets of a line hold on lines of its own; the source as it was where that can't be done."""
+    tokens = _tokens(source)
+    if any(each.type == tokenize.COMMENT for each in tokens):
+        return source
+    opened: list[int] = []
+    pair: tuple[int, int] | None = None
+    commas: list[int] = []
+    for each in tokens:
+        if each.type != tokenize.OP:
+            continue
+        if each.string in "([{":
+            opened.append(each.start[1])
+            commas = [] if len(opened) == 1 else commas
+        elif each.string in ")]}" and opened:
+            start = opened.pop()
+            pair = pair if opened else (start, each.start[1])
+        elif each.string == "," and len(opened) == 1:
+            commas.append(each.start[1])
+    if pair is None:
+        return source
+    start, end = pair
+    inner = source[start + 1 : end].strip()
+    if len(inner) + 4 <= width:
+        body = f"    {inner}\n"
+    else:
+        edges = [start, *commas, end]
+        items = [source[left + 1 : right].strip() for left, right in itertools.pairwise(edges)]
+        body = "".join(f"    {item},\n" for item in items if item)
+    found = f"{source[: start + 1]}\n{body}{source[end:]}"
+    return found if _means_the_same(found, source) else source
+
+
+def _means_the_same(one: str, other: str) -> bool:
+    try:
+        return ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
+    except SyntaxError:
+        return False
+
+
+def _tokens(source: str) -> list[tokenize.TokenInfo]:
+    """Return the tokens of a source, as far as they go."""
+    found: list[tokenize.TokenInfo] = []
+    with contextlib.suppress(tokenize.TokenError, IndentationError, SyntaxError):
+        found.extend(tokenize.generate_tokens(io.StringIO(source).readline))
+    return found
 
 
 def _string_lines(source: str) -> set[int]:
@@ -30,16 +83,13 @@ def _string_lines(source: str) -> set[int]:
     opened: list[int] = []
     starts = {getattr(tokenize, "FSTRING_START", -1)}
     ends = {getattr(tokenize, "FSTRING_END", -1)}
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(source).readline):
-            if token.type == tokenize.STRING:
-                inside |= set(range(token.start[0] + 1, token.end[0] + 1))
-            elif token.type in starts:
-                opened.append(token.start[0])
-            elif token.type in ends:
-                inside |= set(range(opened.pop() + 1, token.end[0] + 1))
-    except (tokenize.TokenError, IndentationError):
-        pass
+    for token in _tokens(source):
+        if token.type == tokenize.STRING:
+            inside |= set(range(token.start[0] + 1, token.end[0] + 1))
+        elif token.type in starts:
+            opened.append(token.start[0])
+        elif token.type in ends:
+            inside |= set(range(opened.pop() + 1, token.end[0] + 1))
     return inside
 
 
@@ -60,35 +110,51 @@ def import_line(statement: ast.Import | ast.ImportFrom, name: str, alias: str | 
     return f"from {module} import {name}"
 
 
-def sorted_imports(lines: Iterable[str]) -> str:
-    """Return import lines in groups: the future, the standard library, others, the package's own; `from` lines merged."""
-    import sys
+def sorted_imports(lines: Iterable[str], own: Collection[str] = ()) -> str:
+    """Return import lines in groups: the future, the standard library, others, `own` modules, relative ones.
 
-    groups: dict[int, list[str]] = {0: [], 1: [], 2: [], 3: []}
-    single = dict.fromkeys(line for text in lines for line in text.splitlines())
-    for line in _merged(single):
-        root = line.split()[1].split(".")[0]
-        rank = 0 if root == "__future__" else 3 if not root else 1 if root in sys.stdlib_module_names else 2
-        groups[rank].append(line)
-    ordered = [sorted(group, key=lambda text: (text.startswith("from"), text)) for group in groups.values() if group]
-    return "\n\n".join("\n".join(group) for group in ordered)
+    The order inside of a group is isort's, and lines `from` one module are merged.
+    """
+    groups: dict[int, list[str]] = {}
+    for line in _merged(dict.fromkeys(line for text in lines for line in text.splitlines())):
+        groups.setdefault(_import_group(line.split()[1].split(".")[0], own), []).append(line)
+    return "\n\n".join("\n".join(sorted(groups[rank], key=_import_order)) for rank in sorted(groups))
+
+
+def _import_group(root: str, own: Collection[str]) -> int:
+    if root == "__future__":
+        return 0
+    if not root:
+        return 4
+    return 3 if root in own else 1 if root in sys.stdlib_module_names else 2
+
+
+def _import_order(line: str) -> tuple[bool, str, str]:
+    return line.startswith("from "), line.split()[1].lower(), line
 
 
 def _merged(lines: Iterable[str]) -> list[str]:
-    froms: dict[str, list[str]] = {}
-    plain = []
+    """Merge `from` lines of one module, but for those that rename."""
+    froms: dict[str, set[str]] = {}
+    merged = []
     for line in lines:
-        if line.startswith("from "):
-            module, names = line.removeprefix("from ").split(" import ", 1)
-            froms.setdefault(module, []).append(names)
+        module, _, names = line.removeprefix("from ").partition(" import ")
+        if line.startswith("from ") and " as " not in names:
+            froms.setdefault(module, set()).update(names.split(", "))
         else:
-            plain.append(line)
-    return plain + [_from_line(module, sorted(set(names))) for module, names in froms.items()]
+            merged.append(line)
+    return merged + [_from_line(module, sorted(names, key=_name_order)) for module, names in froms.items()]
+
+
+def _name_order(name: str) -> tuple[int, str, str]:
+    """Constants, then classes, then the rest."""
+    rank = 0 if name.isupper() and len(name) > 1 else 1 if name[:1].isupper() else 2
+    return rank, name.lower(), name
 
 
 def _from_line(module: str, names: Sequence[str]) -> str:
     line = f"from {module} import {', '.join(names)}"
-    if len(line) <= 100:
+    if len(line) <= WIDTH:
         return line
     return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
 
@@ -98,10 +164,43 @@ def banner(notebook: str, what: str) -> str:
     return f'"""{what}\n\nMade by nbdeploy from {notebook}; the comments name the cells.\n"""'
 
 
-def module_text(docstring: str, imports: Iterable[str], *blocks: str) -> str:
-    """Return a whole module: docstring, imports, blocks two blank lines apart."""
-    parts = [docstring, sorted_imports(["from __future__ import annotations", *imports])]
-    head = "\n\n".join(part for part in parts if part)
+def module_text(docstring: str, imports: Iterable[str], *blocks: str, own: Collection[str] = ()) -> str:
+    """Return a whole module: docstring, imports, blocks two blank lines apart. `own` are import names of the package."""
+    head = f"{docstring}\n\n{sorted_imports(['from __future__ import annotations', *imports], own)}"
     body = "\n\n\n".join(block.rstrip() for block in blocks if block.strip())
     gap = "\n\n\n" if body.startswith(("def ", "class ", "async ", "@", "#")) else "\n\n"
     return head + (gap + body if body else "") + "\n"
+
+
+def written(value: object, indent: int = 0, *, used: int = 0) -> str:
+    """Write plain data as Python source, laid out as formatters do: on one line, or one item on each.
+
+    `indent` counts the spaces before the line, `used` the characters that stand on it beside the value.
+    """
+    flat = _flat(value)
+    if indent + used + len(flat) <= WIDTH or not isinstance(value, dict | list | tuple) or not value:
+        return flat
+    inner = indent + 4
+    if isinstance(value, dict):
+        pairs = [(f"{_flat(key)}: ", each) for key, each in value.items()]
+    else:
+        pairs = [("", each) for each in value]
+    items = [f"{' ' * inner}{key}{written(each, inner, used=len(key) + 1)},\n" for key, each in pairs]
+    opening, closing = "{}" if isinstance(value, dict) else "()" if isinstance(value, tuple) else "[]"
+    return f"{opening}\n{''.join(items)}{' ' * indent}{closing}"
+
+
+def _flat(value: object) -> str:
+    """Write plain data on one line, with the quotes that formatters want."""
+    match value:
+        case dict():
+            return "{" + ", ".join(f"{_flat(key)}: {_flat(each)}" for key, each in value.items()) + "}"
+        case list():
+            return "[" + ", ".join(map(_flat, value)) + "]"
+        case tuple():
+            return "(" + ", ".join(map(_flat, value)) + (",)" if len(value) == 1 else ")")
+        case str():
+            source = repr(value)
+            return source.replace("'", '"') if '"' not in source and "\\'" not in source else source
+        case _:
+            return repr(value)

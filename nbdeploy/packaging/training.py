@@ -11,7 +11,7 @@ from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from nbdeploy.analysis.slicing import Slice, Target, slice_for
 from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging.symbols import Symbols
-from nbdeploy.packaging.text import banner, dedented, import_line, indented, module_text
+from nbdeploy.packaging.text import banner, import_line, indented, module_text
 
 __all__ = ["train_module", "training_slice"]
 
@@ -99,7 +99,7 @@ class _Draft:
             elif each.place in self.shared:
                 self.imports.append(self.symbols.imported(self.shared[each.place]))
             elif each.place in hoisted:
-                self.blocks.append(f"# cell {each.cell}\n{dedented(each.source)}")
+                self.blocks.append(f"# cell {each.cell}\n{each.source}")
             elif not (each.role is Role.PARAMETERS and each.effects.defs <= parameters):
                 if each.cell != cell:
                     cell = each.cell
@@ -121,7 +121,7 @@ class _Draft:
         for line in statement.comment.splitlines():
             if line.lstrip("# ").strip():
                 self.body.append(f"    {line}")
-        self.body.append(indented(dedented(statement.source)))
+        self.body.append(indented(statement.source))
 
     def _hoisted(self) -> frozenset[tuple[int, int, int]]:
         """Functions and classes that read nothing but imports and one another can stand outside of `train`."""

@@ -39,9 +39,11 @@ class Harvest:
         positions = self._positions(observed)
         observed = _observed(seen, frozenset(positions))
         path = self._path(observed)
+        artifacts, spelled = self._artifacts(path)
+        path = path.with_constants(spelled)
         return {
             "path": path,
-            "artifacts": self._artifacts(path),
+            "artifacts": artifacts,
             "example": self._example(observed, path, positions),
             "fixtures": self._fixtures(observed, path),
             "readings": _test_readings(self.program, observed),
@@ -72,7 +74,9 @@ class Harvest:
                     found[part.digest, whole.digest] = places
         return found
 
-    def _artifacts(self, path: ServingPath) -> dict[tuple[str, str], Stored]:
+    def _artifacts(self, path: ServingPath) -> tuple[dict[tuple[str, str], Stored], set[tuple[str, str]]]:
+        """Store the artifacts; return them, and the keys of those that only their source text carries."""
+        spelled: set[tuple[str, str]] = set()
         stems: dict[str, int] = {}
         stored: dict[tuple[str, str], Stored] = {}
         problems: list[Diagnostic] = []
@@ -82,10 +86,13 @@ class Harvest:
             try:
                 stored[each.key] = self._store(each, stem)
             except ArtifactError as problem:
-                problems += problem.diagnostics
+                if each.observation.literal is not None:
+                    spelled.add(each.key)
+                else:
+                    problems += problem.diagnostics
         if problems:
             raise ArtifactError(*problems)
-        return stored
+        return stored, spelled
 
     def _store(self, frozen: Frozen, stem: str) -> Stored:
         allowed = f"pickle:{frozen.name}" in self.request.allow | frozenset(self.program.notebook.settings.allow)
