@@ -70,14 +70,7 @@ def papermilled(notebook: Path) -> float:
 def timed(command: list[str], environment: dict[str, str]) -> tuple[float, str]:
     """Run a command; return its wall seconds and stdout. Ends the benchmark where it fails."""
     began = time.perf_counter()
-    done = subprocess.run(
-        command,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
+    done = subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     seconds = time.perf_counter() - began
     if done.returncode:
         sys.exit(

@@ -2,8 +2,62 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # so that tests import what other tests share: `from tests.analysis.notebooks import ...`
+
+# a user's own data, Bentos and runs are never touched ---------------------------------------------------------------------
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give this process homes of its own, before anything of BentoML or MLflow is imported."""
+    folder = tempfile.TemporaryDirectory(prefix="nbdeploy-tests-", ignore_cleanup_errors=True)
+    config.add_cleanup(folder.cleanup)
+    homes = {"NBDEPLOY_HOME": "data", "BENTOML_HOME": "bentos", "IPYTHONDIR": "ipython"}
+    os.environ |= {name: str(Path(folder.name, place)) for name, place in homes.items()}
+    os.environ |= {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
+        os.environ.pop(name, None)
+
+
+# in CI nothing is left out silently ---------------------------------------------------------------------------------------
+
+EXCUSED = "NBDEPLOY_CI_WITHOUT"
+"""Comma-separated words, such as `torch`: with `NBDEPLOY_CI=1` every skip fails but those whose reason has one of them."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skipped test into a failed one in CI."""
+    return _unskipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a skipped file into a failed one in CI."""
+    return _unskipped((yield))
+
+
+def _unskipped(report: Report) -> Report:
+    if report.outcome != "skipped" or hasattr(report, "wasxfail") or os.environ.get("NBDEPLOY_CI") != "1":
+        return report
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    excused = filter(None, os.environ.get(EXCUSED, "").split(","))
+    if not any(word in reason for word in excused):
+        report.outcome = "failed"
+        report.longrepr = f"{reason} (nothing may be skipped in CI)"
+    return report

@@ -11,7 +11,6 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nbdeploy.analysis.effects import AMBIENT_STATE
 from nbdeploy.analysis.knowledge import TRAINING_METHODS
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.served_form import fitted_receivers, transforming, without_display
@@ -163,7 +162,7 @@ class _Walk:
                 self.troubles.append(Trouble("function trains", original, f"{name}:{training}"))
         trained = {each.receiver for each in statement.effects.trains}  # told as training, not as shared state
         changed = statement.effects.mutates - self.dynamic - fitted - trained - statement.effects.kills
-        for name in sorted(changed - {AMBIENT_STATE}):
+        for name in sorted(name for name in changed if not name.startswith("<")):
             made_here = name in statement.effects.defs and name not in statement.effects.refs
             if not made_here and name not in self.program.modules:
                 self.troubles.append(Trouble("shared state", original, name))
@@ -172,9 +171,7 @@ class _Walk:
             ServedStatement(statement, original, frozenset(reads & self.dynamic), frozenset(frozen), fitted)
         )
         self.dynamic |= statement.effects.defs
-        self.dynamic |= {
-            name for name in statement.effects.mutates if name != AMBIENT_STATE and name not in self.program.modules
-        }
+        self.dynamic |= {name for name in statement.effects.mutates - self.program.modules if not name.startswith("<")}
         self.dynamic -= fitted - statement.effects.defs
 
 

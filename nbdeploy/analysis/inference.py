@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from nbdeploy.analysis.binding_time import Source, cut_for, needed_for
-from nbdeploy.analysis.effects import root_name
 from nbdeploy.analysis.observations import Observation, Observed
 from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.targets import root_name
 from nbdeploy.analysis.values import ROW_KINDS, Kind
 from nbdeploy.errors import Diagnostic, ServingPathError
 from nbdeploy.notebook.cells import Role

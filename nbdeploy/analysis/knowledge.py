@@ -11,11 +11,14 @@ __all__ = [
     "DISPLAY_FUNCTIONS",
     "DISPLAY_METHODS",
     "DISPLAY_MODULES",
+    "FILE_READERS",
+    "FILE_WRITERS",
     "FRESH_METHODS",
     "HOLDING_FUNCTIONS",
     "MUTATING_FUNCTIONS",
     "MUTATING_METHODS",
     "TRAINING_METHODS",
+    "TWO_FACED",
 ]
 
 # Methods that make or change the fitted state of their receiver. `SERVED_FORMS` in `serving.py` says which have a
@@ -66,9 +69,26 @@ MUTATING_METHODS = TRAINING_METHODS | {
     "update",
 }
 
+# Of these, the names that are as often something else: `scaler.step`, `df.eval(...)`, `model.train`, `df.add(1)`.
+TWO_FACED = frozenset({"add", "eval", "insert", "put", "step", "train", "update"})
+
+# Functions and methods that write files, and those that read them; `read_...` and `open` by their own rules.
+FILE_WRITERS = frozenset(
+    {
+        "copy2", "copyfile", "copytree", "dump", "extractall", "makedirs", "mkdir", "move", "remove", "rename", "rmdir",
+        "rmtree", "save", "save_model", "savetxt", "savez", "symlink", "to_csv", "to_excel", "to_feather", "to_json",
+        "to_parquet", "to_pickle", "touch", "unlink", "urlretrieve", "write_bytes", "write_text",
+    }
+)  # fmt: skip
+FILE_READERS = frozenset(
+    {"exists", "genfromtxt", "getcwd", "glob", "imread", "iterdir", "listdir", "load", "load_model", "loadtxt", "open",
+     "walk"}
+)  # fmt: skip
+
 # Functions of modules that change an argument.
 MUTATING_FUNCTIONS = frozenset(
     {
+        "at",
         "copyto",
         "delattr",
         "fill_diagonal",
@@ -161,9 +181,6 @@ DISPLAY_METHODS = frozenset(
         "sum",
         "summary",
         "tail",
-        "to_csv",
-        "to_parquet",
-        "to_excel",
         "unique",
         "value_counts",
         "values",

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import warnings
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from nbdeploy.analysis import knowledge as known
-from nbdeploy.analysis.effects import Effects, effects_of, mutated_parameters, root_name
+from nbdeploy.analysis.effects import Effects, effects_of
+from nbdeploy.analysis.functions import Summary, changed_arguments, summary_of
 from nbdeploy.analysis.lines import offset_in, python_lines
+from nbdeploy.analysis.targets import roots
 from nbdeploy.notebook.cells import Cell, Notebook, Role
 
 __all__ = ["Place", "Program", "Statement", "read_program"]
@@ -68,10 +71,19 @@ class Program:
 
     def definition_of(self, name: str, before: Statement) -> Statement | None:
         """Return the last statement that binds `name` before the given one runs."""
-        for each in reversed(self.statements[: before.index]):
-            if name in each.effects.defs and (name in each.effects.kills or each.imports):
-                return each
-        return None
+        places = self._definitions.get(name, [])
+        position = bisect_left(places, before.index)
+        return self.statements[places[position - 1]] if position else None
+
+    @cached_property
+    def _definitions(self) -> Mapping[str, list[int]]:
+        """For each name the indices of the statements that certainly bind it."""
+        found: dict[str, list[int]] = {}
+        for each in self.statements:
+            for name in each.effects.defs:
+                if name in each.effects.kills or each.imports:
+                    found.setdefault(name, []).append(each.index)
+        return found
 
     def code_behind(self, names: Iterable[str], before: Statement) -> dict[str, Statement]:
         """Return the notebook's functions and classes that `names` reach by calling one another, with their definitions."""
@@ -94,15 +106,44 @@ class Program:
         return frozenset(direct | through)
 
     @cached_property
+    def summaries(self) -> Mapping[Place, Summary]:
+        """What calling each function or class of the notebook does."""
+        return {each.place: summary_of(each.node, self.modules) for each in self.statements if each.defines_code}
+
+    def soundly(self, statement: Statement) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+        """Return what the statement may read, change in place and bind, with all that it may call."""
+        effects = statement.effects
+        if statement.imports or statement.defines_code:
+            return effects.refs, effects.mutates, effects.defs  # what a function reads, it reads when it is called
+        if _only_names(statement.node):
+            return effects.refs, effects.mutates, effects.defs
+        reachable = {other for name in effects.refs for other in self.shares(name)}
+        code = self.code_behind(reachable | effects.late, statement)
+        summaries = [self.summaries[each.place] for each in code.values()]
+        reads = effects.refs | effects.late | {name for each in code.values() for name in each.effects.late}
+        changes = effects.mutates | (effects.may_change - code.keys())
+        changes |= {name for each in summaries for name in each.changes}
+        binds = effects.defs | {name for each in summaries for name in each.rebinds}
+        return frozenset(reads), frozenset(changes | (binds - effects.defs)), frozenset(binds)
+
+    @cached_property
     def sharing(self) -> Mapping[str, frozenset[str]]:
         """For each name the names that may share an object with it (itself included)."""
         groups: dict[str, set[str]] = {}
         for each in self.statements:
-            for left, right in each.effects.aliases:
+            for left, right in each.effects.aliases | self._kept_by_functions(each):
                 merged = groups.get(left, {left}) | groups.get(right, {right})
                 for name in merged:
                     groups[name] = merged
         return {name: frozenset(group) for name, group in groups.items()}
+
+    def _kept_by_functions(self, statement: Statement) -> frozenset[tuple[str, str]]:
+        """A function that changes a global may keep its arguments there."""
+        code = self.code_behind(statement.effects.calls, statement)
+        changed = {name for each in code.values() for name in self.summaries[each.place].changes}
+        return frozenset(
+            (read, name) for name in changed for read in statement.effects.refs - self.modules - code.keys()
+        )
 
     def shares(self, name: str) -> frozenset[str]:
         return self.sharing.get(name, frozenset({name}))
@@ -141,32 +182,39 @@ def read_program(notebook: Notebook) -> Program:
                     position=position,
                 )
             )
-    return Program(notebook, _with_changed_arguments(statements), modules, displays)
+    return Program(notebook, _with_changed_arguments(statements, modules), modules, displays)
 
 
-def _with_changed_arguments(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+def _only_names(node: ast.stmt) -> bool:
+    """`a = b`, `table = {"f": f}`: no code runs."""
+    plain = (ast.Name, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.expr_context)
+    return isinstance(node, ast.Assign) and all(isinstance(each, plain) for each in ast.walk(node) if each is not node)
+
+
+def _with_changed_arguments(statements: Iterable[Statement], modules: frozenset[str]) -> tuple[Statement, ...]:
     """Add to each statement's effects what the notebook's own functions do to their arguments."""
-    changing: dict[str, frozenset[int]] = {}
+    summaries: dict[str, Summary] = {}
     found = []
     for each in statements:
-        if isinstance(each.node, ast.FunctionDef | ast.AsyncFunctionDef):
-            changing[each.node.name] = mutated_parameters(each.node)
-        changed = _changed_arguments(each.node, changing) if each.effects.calls & changing.keys() else frozenset()
+        if each.defines_code:
+            summaries |= dict.fromkeys(each.effects.defs, summary_of(each.node, modules))
+        changed = _changed_by_calls(each.node, summaries) if each.effects.calls & summaries.keys() else frozenset()
         if changed:
             each = replace(each, effects=replace(each.effects, mutates=each.effects.mutates | changed))
         found.append(each)
     return tuple(found)
 
 
-def _changed_arguments(node: ast.stmt, changing: Mapping[str, frozenset[int]]) -> frozenset[str]:
-    changed: set[str] = set()
-    for call in ast.walk(node):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
-            for position in changing.get(call.func.id, ()):
-                name = root_name(call.args[position]) if position < len(call.args) else None
-                if name is not None:
-                    changed.add(name)
-    return frozenset(changed)
+def _changed_by_calls(node: ast.stmt, summaries: Mapping[str, Summary]) -> frozenset[str]:
+    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
+    known = [
+        (call, summaries[call.func.id])
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id in summaries
+    ]
+    return frozenset(
+        name for call, summary in known for each in changed_arguments(call, summary) for name in roots(each)
+    )
 
 
 def _parse(cell: Cell) -> list[ast.stmt]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 from dataclasses import replace
 
-from nbdeploy.analysis.effects import effects_of, is_display, root_name
+from nbdeploy.analysis.display import is_display
+from nbdeploy.analysis.effects import effects_of
 from nbdeploy.analysis.lines import offset_in
 from nbdeploy.analysis.program import Statement
+from nbdeploy.analysis.targets import root_name
 
 __all__ = ["fitted_receivers", "transforming", "without_display"]
 

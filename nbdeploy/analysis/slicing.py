@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nbdeploy.analysis.effects import AMBIENT_STATE
+from nbdeploy.analysis.effects import AMBIENT_STATE, EVERYTHING
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.served_form import without_display
 
@@ -30,33 +30,43 @@ class Slice:
     missing: frozenset[str] = frozenset()
 
 
-def slice_for(program: Program, targets: Iterable[Target]) -> Slice:
+def slice_for(program: Program, targets: Iterable[Target], *, process: bool = True) -> Slice:
     """Return the backward slice for the targets.
 
     A statement belongs to it if it binds or changes a needed name, or an object that a needed name may share; a statement
-    that changes the process (a seed, an option) if anything after it is needed.
+    that changes the process (a seed, an option) if anything after it is needed, unless `process` is False.
     """
     wanted = tuple(targets)
     needed: set[str] = set()
     kept: list[Statement] = []
     for each in reversed(program.statements):
-        needed |= {target.name for target in wanted if target.before == each.index + 1}
-        if each.effects.display or not needed or not _makes(program, each, needed):
+        needed |= {name for target in wanted if target.before == each.index + 1 for name in _meant_by(program, target)}
+        if each.effects.display or not needed:
             continue
-        pruned = without_display(each, program.modules, program.displays)
-        kept.append(pruned)
-        needed = (needed - (pruned.effects.kills - pruned.effects.mutates)) | pruned.effects.refs | pruned.effects.late
+        reads, changes, binds = program.soundly(each)
+        if not _makes(program, needed, changes if process else changes - {AMBIENT_STATE}, binds):
+            continue
+        kept.append(without_display(each, program.modules, program.displays))
+        needed = (needed - (each.effects.kills - changes)) | reads
     kept.reverse()
     bound = {name for each in kept for name in each.effects.defs}
     return Slice(tuple(kept), wanted, frozenset(needed - bound))
 
 
-def _makes(program: Program, statement: Statement, needed: set[str]) -> bool:
-    effects = statement.effects
-    if effects.defs & needed or AMBIENT_STATE in effects.mutates:
+def _meant_by(program: Program, target: Target) -> set[str]:
+    """A function is wanted with what it reads when it is called."""
+    last = program.statements[target.before - 1]
+    code = [
+        each for each in program.statements[: target.before] if each.defines_code and target.name in each.effects.defs
+    ]
+    reached = program.code_behind({name for each in code for name in each.effects.late}, last)
+    return {target.name, *(name for each in (*code, *reached.values()) for name in each.effects.late)}
+
+
+def _makes(program: Program, needed: set[str], changes: frozenset[str], binds: frozenset[str]) -> bool:
+    if binds & needed or AMBIENT_STATE in changes or EVERYTHING in needed:
         return True
-    changed = {other for name in effects.mutates for other in program.shares(name)}
-    return bool(changed & needed)
+    return any(other in needed for name in changes for other in program.shares(name))
 
 
 # Functions of modules that make a constant of their literal arguments.
@@ -65,7 +75,7 @@ _CONSTANT_MAKERS = frozenset({"compile", "date", "datetime", "join", "timedelta"
 
 def is_learnt(program: Program, name: str, before: Statement) -> bool:
     """Tell whether a value comes from data (`df.age.median()`) and not from what is written in the notebook (`0.5`)."""
-    found = slice_for(program, [Target(name, before.index)])
+    found = slice_for(program, [Target(name, before.index)], process=False)
     return any(_reads_data(program, each) for each in found.statements if not (each.imports or each.defines_code))
 
 

@@ -171,13 +171,14 @@ def serve(options: argparse.Namespace, stdout: TextIO) -> Answer:
 
     name, _, version = options.target.partition(":")
     found = load_deployment(name, version or None)
+    bento = bento_of(found)
     address = f"http://{options.host}:{options.port}"
     if options.json:
-        stdout.write(json.dumps({"ok": True, "name": name, "bento_tag": bento_of(found), "url": address}) + "\n")
+        stdout.write(json.dumps({"ok": True, "name": name, "bento_tag": found["bento_tag"], "url": address}) + "\n")
         stdout.flush()
     elif not options.quiet:
-        print(f"serving {bento_of(found)} on {address} (Ctrl-C ends it)", file=sys.stderr)
-    status = served([bento_of(found), "--host", options.host, "--port", str(options.port)])
+        print(f"serving {found['bento_tag']} on {address} (Ctrl-C ends it)", file=sys.stderr)
+    status = served([bento, "--host", options.host, "--port", str(options.port)])
     return Answer({}, lambda console: None, status)
 
 

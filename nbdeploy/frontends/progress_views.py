@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from contextvars import copy_context
+from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -32,17 +33,30 @@ def quiet_view() -> Iterator[Progress]:
 
 @contextmanager
 def plain_view(stream: TextIO | None = None) -> Iterator[Progress]:
-    """Write a line when a stage or a gate starts or ends; counts are left out."""
+    """Write a line when a stage starts or ends and when a gate ends; counts are left out."""
     out = stream or sys.stderr
+    spent: dict[str, float] = {}
+    told: set[Event] = set()
 
     def draw(event: Event) -> None:
-        if event.state == "update" or (event.state == "start" and event.part_of):
+        if event.state == "update" or (
+            event.part_of and (event.state == "start" or replace(event, seconds=None) in told)
+        ):
             return
-        line = Board(()).after(event).lines[0]
+        told.add(replace(event, seconds=None))
+        line = Board(()).after(own_seconds(event, spent)).lines[0]
         detail = line.detail or ("..." if line.running else "")
         print(f"{'  ' if event.part_of else ''}{line.sign} {event.stage:<10} {detail}".rstrip(), file=out, flush=True)
 
     yield draw
+
+
+def own_seconds(event: Event, spent: dict[str, float]) -> Event:
+    """Return the event with the seconds of this time alone: those of a stage that is entered again add up."""
+    if event.part_of or event.state != "done" or event.seconds is None:
+        return event
+    before, spent[event.stage] = spent.get(event.stage, 0.0), event.seconds
+    return replace(event, seconds=event.seconds - before)
 
 
 @contextmanager

@@ -26,6 +26,7 @@ __all__ = [
     "print_answer",
     "print_deployment",
     "print_diagnostics",
+    "print_gates",
     "print_table",
 ]
 
@@ -62,11 +63,29 @@ def print_answer(answer: Mapping[str, Any], console: Any) -> None:
 
 
 def print_gates(gates: Sequence[Mapping[str, Any]], console: Any) -> None:
+    """Print the gates that gave an answer as a table, and those that were skipped below it."""
     from rich.text import Text
 
-    rows = [(each["name"], Text(each["verdict"], STYLES.get(each["verdict"], "")), why(each)) for each in gates]
+    rows = [
+        (each["name"], Text(each["verdict"], STYLES.get(each["verdict"], "")), why(each)) for each in answered(gates)
+    ]
     if rows:
-        print_table(("gate", "verdict", ""), rows, console)
+        print_table(("gate", "verdict", "what was seen"), rows, console)
+    for reason, names in skipped(gates).items():
+        console.print(Text(f"skipped    {', '.join(names)}: {reason}", STYLES["skip"]))
+
+
+def answered(gates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [each for each in gates if each["verdict"] != "skip"]
+
+
+def skipped(gates: Sequence[Mapping[str, Any]]) -> dict[str, list[str]]:
+    """Return the names of the skipped gates by the reason that they share."""
+    found: dict[str, list[str]] = {}
+    for each in gates:
+        if each["verdict"] == "skip":
+            found.setdefault(why(each), []).append(each["name"])
+    return found
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[Any]], console: Any) -> None:
@@ -114,14 +133,18 @@ def deployment_html(deployment: Deployment) -> str:
     answer = deployment.as_json()
     gates = "".join(
         row(f"<b>{escape(each['name'])}</b>", coloured(each["verdict"], each["verdict"]), escape(why(each)))
-        for each in answer["gates"]
+        for each in answered(answer["gates"])
+    )
+    left_out = "".join(
+        f"<div>skipped: {escape(', '.join(names))}: {escape(reason)}</div>"
+        for reason, names in skipped(answer["gates"]).items()
     )
     facts = "".join(row(f"<b>{escape(name)}</b>", code(value)) for name, value in places(answer))
     tries = "".join(f"<div>{code(command)}</div>" for command in next_commands(answer))
     return (
         f'<div class="nbdeploy-deployment">{diagnostics_html(answer["diagnostics"])}'
         f"<p><b>{escape(answer['name'])}</b> {escape(answer['version'])} is deployed.</p>"
-        f"{table(gates)}{table(facts)}<p><b>Next</b></p>{tries}</div>"
+        f"{table(gates)}{left_out}{table(facts)}<p><b>Next</b></p>{tries}</div>"
     )
 
 
@@ -177,17 +200,23 @@ def ask(package: Path) -> str:
 def example(package: Path) -> str | None:
     """Return the smallest request in the package's contract as JSON text; None where it is missing or long."""
     try:
-        requests = [each["request"] for each in json.loads((package / "contract.json").read_text("utf-8"))["examples"]]
+        contract = json.loads((package / "contract.json").read_text("utf-8"))
+        requests = [each["request"] for each in contract["examples"]]
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    texts = [json.dumps(one_row(request), ensure_ascii=False) for request in requests]
+    texts = [json.dumps(one_row(request, contract), ensure_ascii=False) for request in requests]
     shortest = min(texts, key=len, default=None)
     return shortest if shortest is not None and len(shortest) <= SHORT_EXAMPLE else None
 
 
-def one_row(request: Any) -> Any:
+def one_row(request: Any, contract: Mapping[str, Any]) -> Any:
+    """Return the request with its first row alone, without the columns that an answer does not depend on."""
     rows = request.get("rows") if isinstance(request, dict) else None
-    return {"rows": rows[:1]} if isinstance(rows, list) and rows else request
+    if not (isinstance(rows, list) and rows and isinstance(rows[0], dict)):
+        return request
+    columns = contract.get("input", {}).get("columns", ())
+    unneeded = {str(each["name"]) for each in columns if each.get("required") is False}
+    return {"rows": [{name: value for name, value in rows[0].items() if name not in unneeded}]}
 
 
 def places(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -197,13 +226,15 @@ def places(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def why(gate: Mapping[str, Any]) -> str:
-    """Return a gate's reason and first figures on one line."""
-    figures = ", ".join(
+    """Return a gate's reason; its first figures where it gives none."""
+    if gate["reason"]:
+        largest = gate["figures"].get("largest_difference")
+        return f"{gate['reason']} (largest difference: {figure(largest)})" if largest else str(gate["reason"])
+    return ", ".join(
         f"{name} {figure(value)}"
         for name, value in list(gate["figures"].items())[:MAX_FIGURES]
         if isinstance(value, (int, float, str))
     )
-    return "; ".join(part for part in (gate["reason"], figures) if part)
 
 
 def figure(value: float | str) -> str:

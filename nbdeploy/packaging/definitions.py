@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Sequence
 
 from nbdeploy.analysis.program import Program, Statement
@@ -26,10 +27,31 @@ def constants_module(program: Program, path: ServingPath, symbols: Symbols) -> s
 
 
 def _constant(program: Program, symbol: str, value: Frozen) -> str:
+    """Return the assignment, in the notebook's own words where these say the same, below the notebook's comment on it."""
     made = program.definition_of(value.name, value.reader)
-    literal = value.observation.literal or ""
-    comment = f"  # cell {made.cell}" if made else ""
-    return f"{symbol} = {literal}{comment}" if "\n" not in literal else f"{symbol} = {literal}"
+    if made is None:
+        return f"{symbol} = {value.observation.literal}"
+    text = _own_words(made, value) or value.observation.literal or ""
+    where = f"  # cell {made.cell}" if "\n" not in text else ""
+    above = [f"# cell {made.cell}"] if not where else []
+    return "\n".join([*_comment(made), *above, f"{symbol} = {text}{where}"])
+
+
+def _own_words(made: Statement, value: Frozen) -> str | None:
+    """Return the expression that the notebook assigns if it is the literal but for its spelling: `r"\\d"`, `1_000`."""
+    node = made.node
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None or value.observation.literal is None:
+        return None
+    own = ast.parse(made.source).body[0]
+    assert isinstance(own, ast.Assign | ast.AnnAssign)
+    assert own.value is not None
+    same = ast.dump(own.value) == ast.dump(ast.parse(value.observation.literal, mode="eval").body)
+    text = ast.get_source_segment(made.source, own.value)
+    return text if same and text is not None and "\n" not in text else None
+
+
+def _comment(statement: Statement) -> list[str]:
+    return [line for line in statement.comment.splitlines() if line.lstrip("# ").strip()]
 
 
 def definitions_module(program: Program, path: ServingPath, symbols: Symbols, module: str) -> str:
@@ -56,9 +78,7 @@ def _imports(
 
 
 def _definition(statement: Statement) -> str:
-    comment = f"# cell {statement.cell}"
-    own = "\n".join(line for line in statement.comment.splitlines() if line.lstrip("# ").strip())
-    return "\n".join(part for part in (comment, own, statement.source) if part)
+    return "\n".join([f"# cell {statement.cell}", *_comment(statement), statement.source])
 
 
 def _notebook(program: Program) -> str:

@@ -17,12 +17,14 @@ from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging.artifacts import ArtifactEntry, artifacts_module, manifest
 from nbdeploy.packaging.definitions import constants_module, definitions_module
 from nbdeploy.packaging.environment import Lock, lock
+from nbdeploy.packaging.installed import owners
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.papers import gitignore, init_module, pipeline_module, project_file, readme
 from nbdeploy.packaging.service import bentofile, schema_module, service_module
 from nbdeploy.packaging.stages import handed_over, predict_module, preprocess_module
 from nbdeploy.packaging.symbols import Symbols, name_symbols
 from nbdeploy.packaging.tests_tree import recorded_values, test_files
+from nbdeploy.packaging.text import indented
 from nbdeploy.packaging.training import train_module
 from nbdeploy.recording.recording import Recording
 
@@ -60,12 +62,12 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     texts = {f"{module}/{file}": text for file, text in _modules(recording, symbols, wishes).items() if text}
     texts[f"{module}/schema.py"] = schema_module(module, schema, answer, single=_is_single(schema))
     texts["service.py"] = service_module(
-        module, wishes.name, schema, answer, _example(wishes.contract), single=_is_single(schema)
+        module, wishes.name, schema, answer, _example(wishes.contract, schema), single=_is_single(schema)
     )
     texts |= test_files(recording, module, symbols)
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
-    texts |= _papers(recording, wishes, locked)
+    texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
     binaries = {
         **{f"artifacts/{stored.file}": recording.stored / stored.file for stored in recording.artifacts.values()},
         **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
@@ -95,21 +97,20 @@ def _modules(recording: Recording, symbols: Symbols, wishes: Wishes) -> dict[str
         "predict.py": predict_module(program, path, symbols, wishes.optional),
         "train.py": train_module(program, path, symbols, dict(recording.parameters)),
         "constants.py": constants_module(program, path, symbols),
-        "definitions.py": definitions_module(program, path, symbols, "definitions"),
-        "functions.py": definitions_module(program, path, symbols, "functions"),
+        **{f"{name}.py": definitions_module(program, path, symbols, name) for name in symbols.modules},
         "artifacts.py": artifacts_module(list(_entries(recording, symbols)), module=wishes.module),
         "pipeline.py": pipeline_module(recording, wishes.module),
     }
 
 
-def _papers(recording: Recording, wishes: Wishes, locked: Lock) -> dict[str, str]:
+def _papers(recording: Recording, wishes: Wishes, locked: Lock, requirements: Iterable[str]) -> dict[str, str]:
     symbols = name_symbols(recording.path.values())
     return {
         "artifacts/manifest.json": manifest(_entries(recording, symbols)),
         "bentofile.yaml": bentofile(wishes.name),
         "contract.json": json.dumps(wishes.contract, indent=2, ensure_ascii=False) + "\n",
         "requirements.lock": locked.text,
-        "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version),
+        "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version, requirements),
         "README.md": readme(recording, wishes.name, wishes.module, wishes.version, locked),
         ".gitignore": gitignore(),
     }
@@ -119,9 +120,14 @@ def _is_single(schema: Schema) -> bool:
     return schema.kind in {Kind.RECORD, Kind.SCALAR, Kind.OBJECT}
 
 
-def _example(contract: dict[str, Any]) -> Any:
+def _example(contract: dict[str, Any], schema: Schema) -> Any:
+    """Return a request of the contract, without the columns that a request need not have."""
     examples = contract.get("examples") or [{}]
-    return examples[0].get("request")
+    request = examples[0].get("request")
+    if schema.kind is not Kind.TABLE or request is None:
+        return request
+    needed = {each.key for each in schema.columns if each.required}
+    return {"rows": [{key: value for key, value in row.items() if key in needed} for row in request["rows"]]}
 
 
 def _request_schema(path: ServingPath, wishes: Wishes) -> Schema:
@@ -207,14 +213,24 @@ def _public_parts(module: str) -> Iterator[str]:
 
 
 def _locked(texts: dict[str, str], recording: Recording, wishes: Wishes) -> Lock:
+    roots = _roots(texts, recording, wishes)
+    return lock(roots, python_version=f"{sys.version_info.major}.{sys.version_info.minor}")
+
+
+def _direct(roots: Iterable[str], locked: Lock) -> Iterator[str]:
+    """Give the pins of what the package imports itself; what those need in turn is in the lock."""
+    names = {each.name for root in roots for each in owners(root)}
+    yield from (f"{name}=={version}" for name, version in sorted(locked.pins.items()) if name in names)
+
+
+def _roots(texts: dict[str, str], recording: Recording, wishes: Wishes) -> set[str]:
+    """Return the import names from outside that the package's code and its stored values need."""
     own = {wishes.module, "service", "compare", "recorded"}
     roots = {name for text in _python(texts) for name in _imported_names(text)} - own
     roots |= {name for stored in _all_stored(recording) for name in stored.requires} | wishes.roots
     if "pandas" in roots and _installed("pyarrow"):
         roots.add("pyarrow")  # pandas keeps texts in it where it is there: with it and without are two behaviours
-    return lock(
-        roots - set(sys.stdlib_module_names), python_version=f"{sys.version_info.major}.{sys.version_info.minor}"
-    )
+    return roots - set(sys.stdlib_module_names)
 
 
 def _all_stored(recording: Recording) -> list[Any]:
@@ -253,7 +269,8 @@ def _local_modules(recording: Recording, locked: Lock) -> dict[str, Path]:
             raise ArtifactError(
                 Diagnostic(
                     code="NBD404",
-                    message=f"the served code imports {name!r}, which belongs to no installed package and does not lie beside the notebook",
+                    message=f"the served code imports {name!r}, which belongs to no installed package and does not lie"
+                    " beside the notebook",
                     fix=f"put {name}.py into the notebook's folder, or install it as a package",
                 )
             )
@@ -272,13 +289,13 @@ def _provenance(
         lines = texts.get(file, "").splitlines()
         after = 0
         for each in recording.path.stage(role):
-            first = each.statement.source.strip().splitlines()[0].strip()
-            at = next((n for n in range(after, len(lines)) if lines[n].strip() == first), None)
+            emitted = indented(each.statement.source).splitlines()
+            last = len(each.statement.source.splitlines()) - 1
+            at = next((n for n in range(after, len(lines)) if lines[n] == emitted[0]), None)
             if at is not None:
-                length = len(each.statement.source.strip().splitlines())
-                for offset in range(length):
-                    yield (file, at + 1 + offset), (each.original.cell, each.original.line + offset)
-                after = at + length
+                for offset in range(len(emitted)):
+                    yield (file, at + 1 + offset), (each.original.cell, each.original.line + min(offset, last))
+                after = at + len(emitted)
         output = recording.path.output
         if role is Role.PREDICT and output.expression is not None:
             at = next((n for n in range(after, len(lines)) if lines[n].strip().startswith("return ")), None)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
+from nbdeploy.analysis.serving import Storage
 from nbdeploy.analysis.values import Kind
 from nbdeploy.notebook.cells import Role
-from nbdeploy.packaging.stages import handed_over
+from nbdeploy.packaging.stages import cells, handed_over
+from nbdeploy.packaging.symbols import name_symbols
 
 if TYPE_CHECKING:
+    from nbdeploy.analysis.serving import Frozen
     from nbdeploy.packaging.environment import Lock
     from nbdeploy.recording.recording import Recording
 
@@ -38,11 +42,13 @@ def pipeline_module(recording: Recording, module: str) -> str:
     return _filled(template, module=module, notebook=_notebook(recording))
 
 
-def project_file(name: str, module: str, version: str) -> str:
+def project_file(name: str, module: str, version: str, requirements: Iterable[str]) -> str:
+    """Return `pyproject.toml`; `requirements` are the pins of what the package imports itself."""
     import sys
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return _filled("pyproject.toml.txt", name=name, module=module, version=version, python=python)
+    pins = "".join(f'  "{each}",\n' for each in requirements)
+    return _filled("pyproject.toml.txt", name=name, module=module, version=version, python=python, pins=pins)
 
 
 def gitignore() -> str:
@@ -63,6 +69,7 @@ def readme(recording: Recording, name: str, module: str, version: str, locked: L
         output=path.output.label.replace("\n", " "),
         output_schema=path.output.observation.schema,
         rows=recording.example.rows,
+        commands="\n".join(_commands(module)),
         files="\n".join(_files(recording, module)),
         artifacts="\n".join(_artifacts(recording)) or "None: the served code needs no fitted object.",
         hashes="with hashes" if locked.hashed else f"without hashes ({locked.reason})",
@@ -70,24 +77,46 @@ def readme(recording: Recording, name: str, module: str, version: str, locked: L
     )
 
 
-def _files(recording: Recording, module: str) -> list[str]:
+def _commands(module: str) -> Iterator[str]:
+    rows = (
+        ("python -m venv .venv && .venv/bin/pip install -r requirements.lock", ""),
+        (".venv/bin/python -m pytest", "the contract, and the notebook's own tests"),
+        (f".venv/bin/python -m {module}.pipeline --help", "train, predict, evaluate"),
+        (".venv/bin/bentoml serve service:Service", "POST /predict, GET /contract, /docs.json, /metrics"),
+    )
+    width = max(len(command) for command, what in rows if what)
+    for command, what in rows:
+        yield f"    {command:<{width}}   # {what}" if what else f"    {command}"
+
+
+def _files(recording: Recording, module: str) -> Iterator[str]:
+    """Give a table row for each file of code, with the cells that it comes from."""
     path = recording.path
-    cells = {
-        role: ", ".join(str(n) for n in sorted({each.original.cell for each in path.stage(role)}))
-        for role in (Role.PREPROCESS, Role.PREDICT)
-    }
-    rows = []
+    symbols = name_symbols(path.values())
+    prepared = {each.original.cell for each in path.stage(Role.PREPROCESS)}
+    predicted = {each.original.cell for each in path.stage(Role.PREDICT)} or {path.output.statement.cell}
     if handed_over(path):
-        rows.append(f"| `{module}/preprocess.py` | cells {cells[Role.PREPROCESS]}: what prepares a request |")
-    predicting = cells[Role.PREDICT] or str(path.output.statement.cell)
-    rows.append(f"| `{module}/predict.py` | cells {predicting}: the whole way from a request to its answer |")
-    rows.append(f"| `{module}/train.py` | the training side: makes the artifacts anew |")
-    return rows
+        yield f"| `{module}/preprocess.py` | {cells(prepared)}: what prepares a request |"
+    yield f"| `{module}/predict.py` | {cells(predicted)}: the whole way from a request to its answer |"
+    yield f"| `{module}/train.py` | the training side: makes the artifacts anew |"
+    if any(each.storage is Storage.CONSTANT for each in path.values()):
+        yield f"| `{module}/constants.py` | numbers, names and lists that the notebook wrote down |"
+    for name in symbols.modules:
+        reading = " that read artifacts" if name.startswith("functions") else ""
+        yield f"| `{module}/{name}.py` | functions{'' if reading else ' and classes'} of the notebook{reading} |"
+    yield f"| `{module}/artifacts.py` | reads the fitted objects from `artifacts/`, and writes new ones |"
+    yield f"| `{module}/pipeline.py` | the command line |"
 
 
 def _artifacts(recording: Recording) -> list[str]:
     rows = ["| artifact | what it is | file | bytes |", "|---|---|---|---|"]
     for each in recording.path.artifacts:
         stored = recording.artifacts[each.key]
-        rows.append(f"| `{each.name}` | {each.observation.schema.type} | `artifacts/{stored.file}` | {stored.size:,} |")
+        rows.append(f"| `{each.name}` | {_public(each)} | `artifacts/{stored.file}` | {stored.size:,} |")
     return rows if len(rows) > 2 else []
+
+
+def _public(value: Frozen) -> str:
+    """Return the class's name as it is imported, without private modules: `sklearn.preprocessing.StandardScaler`."""
+    *modules, name = value.observation.schema.type.split(".")
+    return ".".join([*(each for each in modules if not each.startswith("_")), name])

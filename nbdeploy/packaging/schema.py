@@ -52,7 +52,7 @@ CONSTANTS = {
     "INFINITIES": 'INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}',
     "OFFSET": 'OFFSET = re.compile(r"[T ].*(Z|[+-]\\d\\d(:?\\d\\d)?)$$")'.replace("$$", "$"),
     "JSON_TYPES": """\
-JSON_TYPES = {
+JSON_TYPES: dict[str, dict[str, Any]] = {
     "integers": {"type": "integer"},
     "floats": {"type": "number"},
     "booleans": {"type": "boolean"},

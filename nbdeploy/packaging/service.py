@@ -14,12 +14,13 @@ from nbdeploy.analysis.values import ROW_KINDS, Kind, Schema
 from nbdeploy.packaging.schema import parse_name, request_field, schema_module
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 __all__ = ["bentofile", "request_body", "schema_module", "service_module"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_EXAMPLE = 2_000  # characters: the example is there to be read
+MAY_BREAK = "\x1f"  # never in JSON text, where it would be escaped
 
 SHAPES = {
     Kind.TABLE: "[{...}, ...]",
@@ -80,11 +81,28 @@ def _one_line(text: str) -> str:
 def _example(body: Any) -> str:
     if body is None:
         return ""
-    text = json.dumps(body, ensure_ascii=True, allow_nan=False)
+    text = json.dumps(body, ensure_ascii=True, allow_nan=False, separators=(f",{MAY_BREAK}", ": "))
     if len(text) > MAX_EXAMPLE:
         return ""
     shell = text.replace("'", "'\\''").replace("\\", "\\\\").replace('"""', '""\\"')
-    return f"\n    curl localhost:3000/predict -H 'Content-Type: application/json' -d '{shell}'\n"
+    lines = _wrapped(f"curl localhost:3000/predict -H 'Content-Type: application/json' -d '{MAY_BREAK}{shell}'")
+    return "\n" + "".join(f"    {line}\n" for line in lines)
+
+
+def _wrapped(text: str, width: int = 116) -> Iterator[str]:
+    """Break a shell command between the items of its JSON body, where that is too long for a line."""
+    first, *parts = text.split(MAY_BREAK)
+    if len(first) + len(" ".join(parts)) <= width:
+        yield first + " ".join(parts)
+        return
+    yield first
+    line = " "
+    for part in parts:
+        if len(line) + len(part) + 1 > width:
+            yield line
+            line = " "
+        line += f" {part}"
+    yield line
 
 
 def _predict_body(by_row: bool) -> str:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from nbdeploy.analysis.binding_time import ServedStatement
-from nbdeploy.analysis.program import Program
+from nbdeploy.analysis.program import Place, Program
 from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from nbdeploy.analysis.values import Kind, Schema
 from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging.symbols import Symbols
-from nbdeploy.packaging.text import banner, indented, module_text
+from nbdeploy.packaging.text import banner, free_name, indented, module_text, written
 
-__all__ = ["annotation", "handed_over", "predict_module", "preprocess_module"]
+__all__ = ["annotation", "cells", "handed_over", "predict_module", "preprocess_module"]
 
 _TYPES = {
     "pandas.DataFrame": ("pd.DataFrame", "import pandas as pd"),
@@ -61,27 +62,29 @@ def handed_over(path: ServingPath) -> tuple[str, ...]:
 
 def preprocess_module(program: Program, path: ServingPath, symbols: Symbols, optional: Sequence[str | int]) -> str:
     """Return the text of `preprocess.py`."""
-    stage = _Stage(program, path, symbols, path.stage(Role.PREPROCESS))
+    stage = _Stage(program, path, symbols, path.stage(Role.PREPROCESS), "preprocess")
     handed = handed_over(path)
     stage.begin(optional)
     stage.statements()
     stage.line(f"return {', '.join(handed)}")
-    returns = _handed_annotation(program, path, handed, stage)
-    cells = _cells(each.original.cell for each in stage.served)
-    what = (
-        f"Prepare rows for the model, as {cells} of the notebook {'do' if ',' in cells or 'and' in cells else 'does'}."
-    )
-    function = stage.function("preprocess", returns, what)
-    return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), *stage.blocks, function)
+    returns = _handed_annotation(path, handed, stage)
+    source = cells(each.original.cell for each in stage.served)
+    what = f"Prepare rows for the model, as {source} of the notebook {'do' if ' and ' in source else 'does'}."
+    made = " and ".join(f"`{name}`" for name in handed)
+    function = stage.function(returns, f"Return {made}, made of `{path.input.name}`.")
+    return module_text(banner(_notebook(program), what), stage.imports(), *stage.blocks, function)
 
 
 def predict_module(program: Program, path: ServingPath, symbols: Symbols, optional: Sequence[str | int]) -> str:
     """Return the text of `predict.py`: the whole serving path as one function."""
-    stage = _Stage(program, path, symbols, path.stage(Role.PREDICT))
+    stage = _Stage(program, path, symbols, path.stage(Role.PREDICT), "predict")
     handed = handed_over(path)
     if path.stage(Role.PREPROCESS):
-        stage.lines_of_import.append("from .preprocess import preprocess")
-        stage.line(f"{', '.join(handed)} = preprocess({path.input.name})")
+        prepare = free_name("preprocess", stage.names)
+        stage.lines_of_import.append(
+            "from .preprocess import preprocess" + (f" as {prepare}" if prepare != "preprocess" else "")
+        )
+        stage.line(f"{', '.join(handed)} = {prepare}({path.input.name})")
     else:
         stage.begin(optional)
     for reader, maker in path.bindings.items():
@@ -91,18 +94,20 @@ def predict_module(program: Program, path: ServingPath, symbols: Symbols, option
     stage.answer()
     kind, needed = annotation(path.output.observation.schema)
     stage.lines_of_import.append(needed)
-    what = f"Predict with the model of {program.notebook.path.rsplit('/', 1)[-1]}."
-    one = path.output.observation.schema.kind in {Kind.SCALAR, Kind.RECORD} and path.input.observation.schema.kind in {
-        Kind.RECORD,
-        Kind.SCALAR,
-    }
-    doc = (
-        "Return the prediction for one input."
-        if one
-        else f"Return {_plain(path.output.label)}: one answer a row, in the order of the rows."
-    )
-    function = stage.function("predict", kind, doc)
-    return module_text(banner(program.notebook.path.rsplit("/", 1)[-1], what), stage.imports(), *stage.blocks, function)
+    function = stage.function(kind, _promise(path))
+    what = f"Predict with the model of {_notebook(program)}."
+    return module_text(banner(_notebook(program), what), stage.imports(), *stage.blocks, function)
+
+
+def _promise(path: ServingPath) -> str:
+    single = {Kind.SCALAR, Kind.RECORD}
+    if path.output.observation.schema.kind in single and path.input.observation.schema.kind in single:
+        return "Return the prediction for one input."
+    return f"Return {_plain(path.output.label)}: one answer a row, in the order of the rows."
+
+
+def _notebook(program: Program) -> str:
+    return program.notebook.path.rsplit("/", 1)[-1]
 
 
 def _plain(label: str) -> str:
@@ -111,16 +116,39 @@ def _plain(label: str) -> str:
 
 @dataclass
 class _Stage:
-    """One function under construction."""
+    """One function under construction: `function_name` is its name, `served` are its statements."""
 
     program: Program
     path: ServingPath
     symbols: Symbols
     served: tuple[ServedStatement, ...]
+    function_name: str
     body: list[str] = field(default_factory=list)
     lines_of_import: list[str] = field(default_factory=list)
     blocks: list[str] = field(default_factory=list)  # what stands above the function
     _bound: dict[str, tuple[str, str]] = field(default_factory=dict)  # names bound in the function to a frozen value
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Where the values that this function reads were read in the notebook."""
+        found = [each.original.place for each in self.served]
+        if self.function_name == "predict" and self.path.output.expression is not None:
+            found.append(self.path.output.statement.place)
+        return tuple(found)
+
+    @cached_property
+    def local(self) -> frozenset[str]:
+        """Names that the function binds."""
+        bound = {name for each in self.served for name in each.statement.effects.defs}
+        if self.function_name == "predict":
+            bound |= {*handed_over(self.path), *self.path.bindings}
+        return frozenset(bound | {self.path.input.name})
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name of the notebook that the function reads or binds."""
+        read = {each.name for place in self.places for each in self.path.frozen.get(place, ())}
+        return frozenset(read | self.local)
 
     def line(self, text: str) -> None:
         self.body.append(f"    {text}")
@@ -137,12 +165,12 @@ class _Stage:
         if (name in changed or optional) and kind in _COPIES:
             self.line(f"{name} = {_COPIES[kind].format(name)}  # the caller's own stays as it is")
         if optional and kind is Kind.TABLE:
+            dropped = free_name("DROPPED", self.names)
+            listed = written(list(optional), used=len(f"{dropped} = "))
             self.blocks.append(
-                f'DROPPED = {_list(optional)}\n"""Columns that the notebook only drops: a request need not have them."""'
+                f'{dropped} = {listed}\n"""Columns that the notebook only drops: a request need not have them."""'
             )
-            self.line("for column in DROPPED:")
-            self.line(f"    if column not in {name}:")
-            self.line(f"        {name}[column] = None")
+            self.line(f"{name}[[column for column in {dropped} if column not in {name}]] = None")
 
     def statements(self) -> None:
         cell = None
@@ -152,12 +180,11 @@ class _Stage:
                 self._cell_comment(cell)
             self._bind_frozen(self.path.frozen[each.original.place])
             self._user_comment(each.original.comment)
-            source = each.statement.source
             if each.fitted:
                 self.line(
                     f"# fit_transform in the notebook: {', '.join(sorted(each.fitted))} stays as it was fitted there"
                 )
-            self.body.append(indented(source))
+            self.body.append(indented(each.statement.source))
             for name in each.statement.effects.defs:
                 self._bound.pop(name, None)
 
@@ -172,7 +199,7 @@ class _Stage:
         self.body.append(indented(f"return {output.expression}"))
 
     def _cell_comment(self, cell: int) -> None:
-        if self.body and not self.body[-1].startswith("    for ") and self.body:
+        if self.body:
             self.body.append("")
         self.line(f"# cell {cell}")
 
@@ -183,36 +210,39 @@ class _Stage:
 
     def _bind_frozen(self, values: Iterable[Frozen]) -> None:
         for each in values:
-            if not self._needs_binding(each):
+            if not self._is_own(each):
                 self.lines_of_import.append(self.symbols.imported(each))
             elif self._bound.get(each.name) != each.key:
                 self._bound[each.name] = each.key
-                module = self.symbols.home(each)[0]
-                self.lines_of_import.append(f"from . import {module}")
-                self.line(f"{each.name} = {self.symbols.reference(each)}")
+                self._bind(each)
 
-    def _needs_binding(self, value: Frozen) -> bool:
-        """A name that the function also binds, or that stands for two values, can't be a plain import."""
-        if value.storage is Storage.IMPORT:
-            return False
-        local = {self.path.input.name} | {name for each in self.served for name in each.statement.effects.defs}
-        places = [each.original.place for each in self.served]
-        if self.path.output.expression is not None:
-            places.append(self.path.output.statement.place)
-        keys = {each.key for place in places for each in self.path.frozen.get(place, ()) if each.name == value.name}
-        return value.name in local or len(keys) > 1
+    def _bind(self, value: Frozen) -> None:
+        """Bind a value inside the function, by its module unless the notebook has another use for the module's name."""
+        module = "" if value.storage is Storage.IMPORT else self.symbols.home(value)[0]
+        if module and module not in self.names:
+            self.lines_of_import.append(f"from . import {module}")
+            self.line(f"{value.name} = {self.symbols.reference(value)}")
+        else:
+            self.line(self.symbols.imported(value))
+
+    def _is_own(self, value: Frozen) -> bool:
+        """Tell whether the name belongs to the function: it binds it, is called so, or reads two values by it."""
+        if value.name in self.local or value.name == self.function_name:
+            return True
+        frozen = [each for place in self.places for each in self.path.frozen.get(place, ())]
+        return len({each.key for each in frozen if each.name == value.name}) > 1
 
     def imports(self) -> list[str]:
         return [line for line in self.lines_of_import if line]
 
-    def function(self, name: str, returns: str, doc: str) -> str:
+    def function(self, returns: str, doc: str) -> str:
         kind, needed = annotation(self.path.input.observation.schema)
         self.lines_of_import.append(needed)
-        head = f'def {name}({self.path.input.name}: {kind}) -> {returns}:\n    """{doc}"""\n'
+        head = f'def {self.function_name}({self.path.input.name}: {kind}) -> {returns}:\n    """{doc}"""\n'
         return head + "\n".join(self.body)
 
 
-def _handed_annotation(program: Program, path: ServingPath, handed: Sequence[str], stage: _Stage) -> str:
+def _handed_annotation(path: ServingPath, handed: Sequence[str], stage: _Stage) -> str:
     kinds = []
     for name in handed:
         kind, needed = "Any", "from typing import Any"
@@ -223,16 +253,9 @@ def _handed_annotation(program: Program, path: ServingPath, handed: Sequence[str
     return kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]"
 
 
-def _cells(numbers: Iterable[int]) -> str:
+def cells(numbers: Iterable[int]) -> str:
+    """Name cells in a sentence: `cell 3`, `cells 3, 5 and 7`."""
     unique = sorted(set(numbers))
     if len(unique) == 1:
         return f"cell {unique[0]}"
     return f"cells {', '.join(map(str, unique[:-1]))} and {unique[-1]}"
-
-
-def _list(values: Sequence[str | int]) -> str:
-    from json import dumps
-
-    items = [dumps(each, ensure_ascii=False) if isinstance(each, str) else repr(each) for each in values]
-    line = f"[{', '.join(items)}]"
-    return line if len(line) < 90 else "[\n" + "".join(f"    {item},\n" for item in items) + "]"

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from nbdeploy.analysis.program import Place
 from nbdeploy.analysis.serving import Frozen, Storage
 from nbdeploy.packaging.text import import_line
 
@@ -22,6 +23,12 @@ class Symbols:
 
     def home(self, value: Frozen) -> tuple[str, str]:
         return self.homes[value.key]
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules of the package that hold the notebook's functions and classes."""
+        found = {module for module, _ in self.homes.values()}
+        return tuple(sorted(found - {"artifacts", "constants"}))
 
     def imported(self, value: Frozen, *, inside: str = "") -> str:
         """Return the import line that binds the value to the notebook's own name in a module of the package."""
@@ -43,18 +50,24 @@ def name_symbols(values: Iterable[Frozen]) -> Symbols:
     """Give each constant, artifact and definition its place.
 
     Functions that read artifacts live in `functions`, all others in `definitions`: artifacts may be instances of classes
-    in `definitions`, so that module must not import them.
+    in `definitions`, so that module must not import them. Where the notebook defines a name twice and both are served, the
+    second definition gets a module of its own, `definitions_2`.
     """
     everything = tuple(values)
     readers = _artifact_readers(everything)
     homes: dict[Key, tuple[str, str]] = {}
     taken: dict[str, int] = {}
+    defined: dict[tuple[str, str], Place] = {}
     for each in everything:
         if each.storage is Storage.IMPORT or each.key in homes:
             continue
         symbol = _defined_name(each)
         module = "functions" if each.name in readers else _MODULES[each.storage]
-        if each.storage is Storage.DEFINITION and (module, symbol) in homes.values():
+        if each.storage is Storage.DEFINITION and each.definition is not None:
+            place, number = each.definition.place, 1
+            while defined.setdefault((module, symbol), place) != place:
+                number += 1
+                module = f"{module.partition('_')[0]}_{number}"
             homes[each.key] = (module, symbol)
             continue
         taken[symbol] = taken.get(symbol, 0) + 1

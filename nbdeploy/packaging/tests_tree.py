@@ -12,11 +12,16 @@ from nbdeploy.analysis.serving import ServingPath
 from nbdeploy.analysis.values import ROW_KINDS
 from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging.symbols import Symbols
-from nbdeploy.packaging.text import banner, import_line, indented, module_text
+from nbdeploy.packaging.text import WIDTH, banner, flat, import_line, indented, module_text, written
 from nbdeploy.recording.formats import Stored, loader_source
 from nbdeploy.recording.recording import Recording
 
 __all__ = ["carried_tests", "recorded_values", "test_files"]
+
+OWN = frozenset({"compare", "recorded"})
+"""Modules beside the tests."""
+TAKEN = frozenset({"assert_same", "predict", "recorded"})
+"""Names of the test files that stand for something else than what the notebook calls so."""
 
 
 def recorded_values(recording: Recording) -> dict[str, Stored]:
@@ -38,16 +43,13 @@ def test_files(recording: Recording, module: str, symbols: Symbols) -> dict[str,
     }
     notebook_tests = list(_notebook_tests(recording, module, symbols))
     if notebook_tests:
-        files["tests/test_notebook.py"] = _notebook_module(recording, notebook_tests)
+        files["tests/test_notebook.py"] = _notebook_module(recording, module, notebook_tests)
     return files
 
 
 def _recorded_module(values: Mapping[str, Stored]) -> str:
-    rows = [
-        f'    "{name}": (load_{each.format}, "{each.file}", {each.arguments!r}),'
-        for name, each in sorted(values.items())
-    ]
-    table = "VALUES: dict[str, tuple[Any, str, dict[str, Any]]] = {\n" + "\n".join(rows) + "\n}"
+    rows = "".join(_entry(name, each) for name, each in sorted(values.items()))
+    table = f"VALUES: dict[str, tuple[Any, str, dict[str, Any]]] = {{\n{rows}}}"
     load = '''def recorded(name: str) -> Any:
     """Return a value as it was when the notebook ran."""
     loader, file, arguments = VALUES[name]
@@ -64,6 +66,15 @@ def _recorded_module(values: Mapping[str, Stored]) -> str:
         load,
         row,
     )
+
+
+def _entry(name: str, stored: Stored) -> str:
+    arguments = dict(stored.arguments)
+    line = f'    "{name}": (load_{stored.format}, "{stored.file}", {flat(arguments)}),\n'
+    if len(line) <= WIDTH + 1:
+        return line
+    parts = (f"load_{stored.format}", f'"{stored.file}"', written(arguments, 8, used=1))
+    return f'    "{name}": (\n' + "".join(f"        {each},\n" for each in parts) + "    ),\n"
 
 
 def _contract_tests(recording: Recording, module: str) -> str:
@@ -83,7 +94,8 @@ def test_one_row_alone_is_answered_as_among_the_others(number: int) -> None:
         )
     imports = [f"from {module} import predict", "from compare import assert_same", "from recorded import recorded"]
     imports += ["import pytest", "from recorded import row"] if len(blocks) > 1 else []
-    return module_text(banner(name, "The service's contract: it answers as the notebook did."), imports, *blocks)
+    text = banner(name, "The service's contract: it answers as the notebook did.")
+    return module_text(text, imports, *blocks, own={module, *OWN})
 
 
 # the notebook's test cells ----------------------------------------------------------------------------------------------
@@ -121,22 +133,37 @@ def _is_output(path: ServingPath, seen: Observation) -> bool:
 
 
 def _notebook_tests(recording: Recording, module: str, symbols: Symbols) -> Iterator[tuple[list[str], str]]:
+    """Give each test cell that can be carried over as the imports of the file that it needs, and its function."""
+    meanings = _meanings(recording)
     for cell, obstacle in carried_tests(recording).items():
         if obstacle:
             continue
         imports: list[str] = []
         lines = [f'    """Cell {cell} of the notebook."""']
-        for name, seen in sorted(recording.readings.get(cell, {}).items()):
+        readings = recording.readings.get(cell, {})
+        for name, seen in sorted(readings.items()):
             line, needed = _bound(recording, module, symbols, cell, name, seen)
-            if line.startswith(("import ", "from ")):
+            if line.startswith(("import ", "from ")) and name not in meanings:
                 imports += line.splitlines()
             else:
-                lines += [f"    {each}" for each in line.splitlines()]
+                lines.append(indented(line))
             imports += needed
         lines += list(_body(recording, cell))
-        answers = [recording.answers.get(each.index) for each in recording.program.with_role(Role.TEST) if each.cell == cell]
+        answers = [
+            recording.answers.get(each.index) for each in recording.program.with_role(Role.TEST) if each.cell == cell
+        ]
         imports += [line for each in answers if each is not None for line in each.imports]
         yield imports, f"def test_cell_{cell}() -> None:\n" + "\n".join(lines)
+
+
+def _meanings(recording: Recording) -> frozenset[str]:
+    """Names that can't be imported at the top of the file: the tests bind them, or they are the file's own."""
+    bound = {name for each in recording.program.with_role(Role.TEST) for name in each.effects.defs}
+    read: dict[str, set[object]] = {}
+    for readings in recording.readings.values():
+        for name, seen in readings.items():
+            read.setdefault(name, set()).add(seen.digest or (seen.origin_module, seen.origin_name))
+    return frozenset(bound | TAKEN | {name for name, values in read.items() if len(values) > 1})
 
 
 def _bound(
@@ -147,10 +174,11 @@ def _bound(
     reader = next(each for each in program.with_role(Role.TEST) if each.cell == cell)
     definition = program.definition_of(name, reader)
     if _is_output(path, seen):
-        return f'{name} = predict(recorded("example_input"))', [
-            f"from {module} import predict",
-            "from recorded import recorded",
-        ]
+        by_name = "predict" not in recording.readings.get(cell, {})  # the notebook may have a `predict` of its own
+        ask, needed = (
+            ("predict", f"from {module} import predict") if by_name else (f"{module}.predict", f"import {module}")
+        )
+        return f'{name} = {ask}(recorded("example_input"))', [needed, "from recorded import recorded"]
     for each in path.values():
         same = each.key == (name, seen.digest or "") or (each.definition is not None and each.definition is definition)
         if same and (each.definition is None or not each.definition.imports):
@@ -205,10 +233,10 @@ def _shown(statement: Statement) -> str:
     return source
 
 
-def _notebook_module(recording: Recording, tests: list[tuple[list[str], str]]) -> str:
+def _notebook_module(recording: Recording, module: str, tests: list[tuple[list[str], str]]) -> str:
     name = recording.program.notebook.path.rsplit("/", 1)[-1]
     imports = [line for needed, _ in tests for line in needed]
     if any("assert_same(" in text for _, text in tests):
         imports.append("from compare import assert_same")
     text = banner(name, "The test cells of the notebook, on the package's own answers and the recorded values.")
-    return module_text(text, imports, *(block for _, block in tests))
+    return module_text(text, imports, *(block for _, block in tests), own={module, *OWN})

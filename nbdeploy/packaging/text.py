@@ -10,7 +10,17 @@ import sys
 import tokenize
 from collections.abc import Collection, Iterable, Sequence
 
-__all__ = ["WIDTH", "banner", "import_line", "indented", "module_text", "sorted_imports", "written"]
+__all__ = [
+    "WIDTH",
+    "banner",
+    "flat",
+    "free_name",
+    "import_line",
+    "indented",
+    "module_text",
+    "sorted_imports",
+    "written",
+]
 
 WIDTH = 120  # characters of a line in the emitted package
 
@@ -172,17 +182,22 @@ def module_text(docstring: str, imports: Iterable[str], *blocks: str, own: Colle
     return head + (gap + body if body else "") + "\n"
 
 
+def free_name(wanted: str, taken: Collection[str]) -> str:
+    """Return a name for something of the package's own that the notebook does not use for something else."""
+    return wanted if wanted not in taken else free_name(f"{wanted}_", taken)
+
+
 def written(value: object, indent: int = 0, *, used: int = 0) -> str:
     """Write plain data as Python source, laid out as formatters do: on one line, or one item on each.
 
     `indent` counts the spaces before the line, `used` the characters that stand on it beside the value.
     """
-    flat = _flat(value)
-    if indent + used + len(flat) <= WIDTH or not isinstance(value, dict | list | tuple) or not value:
-        return flat
+    line = flat(value)
+    if indent + used + len(line) <= WIDTH or not isinstance(value, dict | list | tuple) or not value:
+        return line
     inner = indent + 4
     if isinstance(value, dict):
-        pairs = [(f"{_flat(key)}: ", each) for key, each in value.items()]
+        pairs = [(f"{flat(key)}: ", each) for key, each in value.items()]
     else:
         pairs = [("", each) for each in value]
     items = [f"{' ' * inner}{key}{written(each, inner, used=len(key) + 1)},\n" for key, each in pairs]
@@ -190,15 +205,15 @@ def written(value: object, indent: int = 0, *, used: int = 0) -> str:
     return f"{opening}\n{''.join(items)}{' ' * indent}{closing}"
 
 
-def _flat(value: object) -> str:
+def flat(value: object) -> str:
     """Write plain data on one line, with the quotes that formatters want."""
     match value:
         case dict():
-            return "{" + ", ".join(f"{_flat(key)}: {_flat(each)}" for key, each in value.items()) + "}"
+            return "{" + ", ".join(f"{flat(key)}: {flat(each)}" for key, each in value.items()) + "}"
         case list():
-            return "[" + ", ".join(map(_flat, value)) + "]"
+            return "[" + ", ".join(map(flat, value)) + "]"
         case tuple():
-            return "(" + ", ".join(map(_flat, value)) + (",)" if len(value) == 1 else ")")
+            return "(" + ", ".join(map(flat, value)) + (",)" if len(value) == 1 else ")")
         case str():
             source = repr(value)
             return source.replace("'", '"') if '"' not in source and "\\'" not in source else source

@@ -1,1 +1,1 @@
-
+"""One run of the notebook, and what it saw."""

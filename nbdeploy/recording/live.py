@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from nbdeploy.deploying import open_notebook
+from nbdeploy.reading import open_notebook
 
 __all__ = ["dump"]
 

@@ -144,7 +144,7 @@ class Recorder:
                 if name in self.shell.user_ns and name not in seen:
                     observation = self.observe(name, self.shell.user_ns[name])
                     seen[name] = observation.as_json()
-                    waiting += [*observation.needs, *(read for need in observation.needs for read in self.code[need])]
+                    waiting += [*observation.needs, *self.code.get(name, ())]
             into[_key(place)] = seen
 
     @contextlib.contextmanager

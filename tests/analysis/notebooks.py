@@ -18,9 +18,17 @@ from nbdeploy.analysis.serving import ServingPath, serving_path
 from nbdeploy.notebook.cells import Notebook, parse_notebook
 from nbdeploy.notebook.syntax import runnable
 from nbdeploy.recording.plan import plan_of
-from nbdeploy.recording.recorder import start
+from nbdeploy.recording.recorder import Recorder, start
 
-__all__ = ["notebook_of", "observed_run", "path_of", "program_of", "served_source", "statement_with"]
+__all__ = [
+    "notebook_of",
+    "observed_run",
+    "path_of",
+    "program_of",
+    "recorded_run",
+    "served_source",
+    "statement_with",
+]
 
 Cells = Sequence[tuple[str | None, str]]
 
@@ -60,6 +68,13 @@ def statement_with(program: Program, text: str) -> Statement:
 
 def observed_run(program: Program) -> Observed:
     """Run the notebook in this process, as the recorder instruments it in a kernel, and return what was seen."""
+    with recorded_run(program) as (observed, _):
+        return observed
+
+
+@contextmanager
+def recorded_run(program: Program) -> Iterator[tuple[Observed, Recorder]]:
+    """Run the notebook in this process; the recorder has copies of the observed values inside the block."""
     with tempfile.TemporaryDirectory() as name, _shell() as shell:
         folder = Path(name)
         (folder / "plan.json").write_text(json.dumps({**plan_of(program), "definitions": "package.definitions"}))
@@ -73,7 +88,8 @@ def observed_run(program: Program) -> Observed:
             for part, whole in binding_candidates(program, seen)
             if part.digest and whole.digest and not part.problem and not whole.problem
         }
-        return _observed(recorder, frozenset(pair for pair in pairs if recorder.rows_of(*pair) is not None))
+        rows_of = frozenset(pair for pair in pairs if recorder.rows_of(*pair) is not None)
+        yield _observed(recorder, rows_of), recorder
 
 
 def path_of(*cells: str | tuple[str | None, str], **asked: Any) -> ServingPath:

@@ -55,7 +55,6 @@ def test_the_output_is_of_the_last_predict_cell() -> None:
     assert path.output.label == "label"
 
 
-@pytest.mark.xfail(strict=True, reason="the loop's variable is taken for the last name that is bound")
 def test_the_output_of_a_loop_is_what_it_fills() -> None:
     path = path_of(
         DATA, "rows = df.b.to_numpy()", ("predict", "answers = []\nfor row in rows:\n    answers.append(row * 2)")
@@ -136,15 +135,17 @@ def test_values_changed_on_the_way_are_not_rows_of_what_preprocess_makes() -> No
     assert "--input X_test" in found.fix
 
 
-def test_a_binding_can_be_said() -> None:
+def test_a_binding_that_can_not_be_proven_is_refused() -> None:
     cells = (
         DATA,
         ("preprocess", "X = df[['b']] * 2"),
         "X_test = X + 1\n" + model_on("X"),
         ("predict", "p = model.predict(X_test)"),
     )
-    path = path_of(*cells, bind={"X_test": "X"})
-    assert (path.input.name, dict(path.bindings)) == ("df", {"X_test": "X"})
+    found = refusal(*cells, bind={"X_test": "X"})
+    assert (found.code, found.cell) == ("NBD205", None)
+    assert "the rows of X_test" in found.message
+    assert "`preprocess`" in found.fix
 
 
 def test_preprocess_can_be_left_out_by_saying_so() -> None:
@@ -248,7 +249,6 @@ def test_an_output_without_an_answer_for_every_row_is_refused(part: str) -> None
         pytest.param("X = df.drop_duplicates().dropna()", id="drop_duplicates"),
     ],
 )
-@pytest.mark.xfail(strict=True, reason="what a row filter leaves is taken for an input that the cell loads")
 def test_a_preprocess_cell_that_drops_rows_is_refused(preprocess: str) -> None:
     found = refusal(DATA, ("preprocess", preprocess), model_on("X"), ("predict", "p = model.predict(X)"))
     assert (found.code, found.cell) == ("NBD202", 3)

