@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+
+    from nbdeploy.proving.prove import Proven
+    from nbdeploy.recording.recording import Recording
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -61,3 +65,55 @@ def _unskipped(report: Report) -> Report:
         report.outcome = "failed"
         report.longrepr = f"{reason} (nothing may be skipped in CI)"
     return report
+
+
+# the example notebooks, recorded once ---------------------------------------------------------------------------------------
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--regenerate-golden",
+        action="store_true",
+        help="rewrite tests/golden/*/expected; review the difference with git",
+    )
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """An example notebook that was run in a fresh kernel, and its proven package in the folder `proven.folder`."""
+
+    recording: Recording
+    proven: Proven
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recorded]:
+    """Record an example notebook and prove its package, the first time that a test asks for it.
+
+    Tests that use it belong to `@pytest.mark.xdist_group("recordings")`, so that one worker does it once.
+    """
+    done: dict[str, Recorded] = {}
+
+    def recorded(name: str) -> Recorded:
+        if name not in done:
+            done[name] = _recorded(ROOT / "example_notebooks" / f"{name}.ipynb", tmp_path_factory.mktemp(name))
+        return done[name]
+
+    return recorded
+
+
+def _recorded(notebook: Path, folder: Path) -> Recorded:
+    from nbdeploy.clock import Clock
+    from nbdeploy.deploying import module_name, open_notebook, service_name
+    from nbdeploy.packaging.export import Wishes
+    from nbdeploy.progress import silent
+    from nbdeploy.proving.prove import prove
+    from nbdeploy.recording.runner import record
+    from nbdeploy.request import DeployRequest
+
+    request = DeployRequest(notebook=notebook)
+    program = open_notebook(notebook)
+    name = service_name(request, program.notebook)
+    recording = record(program, request, module_name(name), folder / "recording")
+    wishes = Wishes(name, module_name(name), "1")
+    return Recorded(recording, prove(recording, wishes, folder / "package", frozenset(), Clock(silent)))

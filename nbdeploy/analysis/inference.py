@@ -195,7 +195,7 @@ def _read_by_predict(program: Program, observed: Observed) -> dict[str, Observat
         for name in sorted(program.reads(each) - bound):
             if name not in read and (seen := observed.read(each, name)):
                 read[name] = seen
-        bound |= each.effects.kills
+        bound |= each.effects.defs
     return read
 
 
@@ -300,7 +300,7 @@ def _candidates(program: Program, observed: Observed) -> dict[str, tuple[Source,
             seen = observed.made(each, name)
             if name not in found and seen is not None and seen.schema.kind is not Kind.OBJECT:
                 found[name] = Source(name, each), seen
-        bound |= each.effects.kills
+        bound |= each.effects.defs
     return found
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from nbdeploy.frontends.running import ROLE_LINE, history
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from nbdeploy.errors import Diagnostic
@@ -108,12 +110,10 @@ class Session:
             return checked(notebook, stale)
         if stale:
             self.show(shown_diagnostics(stale))
-        live = self.dumped(notebook) if options.source == "kernel" else None
-        request = deploy_request(options, notebook, live=live)
         from nbdeploy.deploying import deploy
 
-        with self.progress() as progress:
-            made: Deployment = deploy(request, progress)
+        with self.live_objects(notebook, options) as live, self.progress() as progress:
+            made: Deployment = deploy(deploy_request(options, notebook, live=live), progress)
         return replace(made, diagnostics=(*stale, *made.diagnostics))
 
     def panel(self, line: str) -> Shown:
@@ -140,10 +140,21 @@ class Session:
         except NotebookError:
             return []  # the deploy, or the check, says so with more to go by
 
-    def dumped(self, notebook: Path) -> Path:
+    @contextmanager
+    def live_objects(self, notebook: Path, options: Namespace) -> Iterator[Path | None]:
+        """Give the folder with copies of this kernel's fitted objects, if they are asked for; it is removed afterwards."""
+        if options.source != "kernel":
+            yield None
+            return
+        from shutil import rmtree
+
         from nbdeploy.recording.live import dump
 
-        return Path(dump(self.shell.user_ns, notebook))
+        folder = Path(dump(self.shell.user_ns, notebook))
+        try:
+            yield folder
+        finally:
+            rmtree(folder, ignore_errors=True)
 
     def progress(self) -> AbstractContextManager[Progress]:
         from nbdeploy.frontends.progress_views import notebook_view, plain_view

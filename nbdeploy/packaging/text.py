@@ -178,7 +178,8 @@ def module_text(docstring: str, imports: Iterable[str], *blocks: str, own: Colle
     """Return a whole module: docstring, imports, blocks two blank lines apart. `own` are import names of the package."""
     head = f"{docstring}\n\n{sorted_imports(['from __future__ import annotations', *imports], own)}"
     body = "\n\n\n".join(block.rstrip() for block in blocks if block.strip())
-    gap = "\n\n\n" if body.startswith(("def ", "class ", "async ", "@", "#")) else "\n\n"
+    first = next((line for line in body.split("\n") if not line.startswith("#")), "")
+    gap = "\n\n\n" if first.startswith(("def ", "class ", "async ", "@")) else "\n\n"
     return head + (gap + body if body else "") + "\n"
 
 

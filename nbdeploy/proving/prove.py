@@ -67,7 +67,7 @@ def ask_bento(proven: Proven, bento: BuiltBento, allowed: frozenset[str], clock:
     """Start the built Bento and ask it the recorded rows over HTTP."""
     bodies, expected = request_bodies(proven.package, proven.requests)
     verdict = served(bento, bodies, expected, clock.progress)
-    return replace(proven, proof=_judged(proven.proof, verdict, allowed, clock))
+    return replace(proven, proof=_accepted(proven.proof, verdict, allowed))  # it has told its progress itself
 
 
 def _asked(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -> tuple[Wishes, dict[str, Any]]:
@@ -109,9 +109,14 @@ def _written(package: Package, folder: Path) -> Package:
 
 
 def _judged(proof: Proof, verdict: Verdict, allowed: frozenset[str], clock: Clock) -> Proof:
-    """Add a verdict; stop where it failed and nobody allowed that."""
+    """Tell a verdict, and add it to the proof."""
     state = {Outcome.PASS: "done", Outcome.FAIL: "fail", Outcome.SKIP: "skip"}[verdict.outcome]
     clock.progress(Event(verdict.gate, state, verdict.reason, part_of="prove"))  # type: ignore[arg-type]
+    return _accepted(proof, verdict, allowed)
+
+
+def _accepted(proof: Proof, verdict: Verdict, allowed: frozenset[str]) -> Proof:
+    """Add a verdict; stop where it failed and nobody allowed that."""
     if verdict.outcome is not Outcome.FAIL:
         return proof + verdict
     if verdict.gate in allowed:

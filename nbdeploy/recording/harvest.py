@@ -194,7 +194,7 @@ def _test_readings(program: Program, observed: Observed) -> dict[int, dict[str, 
         for name in sorted(program.reads(each) - own):
             if seen := observed.read(each, name):
                 readings.setdefault(each.cell, {}).setdefault(name, seen)
-        own |= each.effects.kills
+        own |= each.effects.defs
     return readings
 
 

@@ -132,18 +132,21 @@ def test_the_bento_from_the_store_answers_every_row_as_the_notebook_did(
         assert server.get("/contract")["name"] == example
 
 
-def test_the_exported_folder_is_served_by_bentoml_alone(deployed: Deployed, own: OwnAnswers, tmp_path: Path) -> None:
+def test_the_exported_folder_is_served_by_bentoml_alone(
+    deploy_example: Callable[[str], Deployed], tmp_path: Path
+) -> None:
+    deployed = deploy_example("house_prices")
     command = [program("bentoml"), "serve", "service:Service", "--host", "127.0.0.1"]
     with serving(command, tmp_path / "log", env=deployed.home.environment, cwd=deployed.package) as server:
-        assert_answers_like_the_notebook(server, own)
+        assert_answers_like_the_notebook(server, own_answers("house_prices", tmp_path / "answers.json"))
 
 
 def test_nbdeploy_serve_serves_the_newest_version(deploy_example: Callable[[str], Deployed], tmp_path: Path) -> None:
     deployed = deploy_example("reviews")
     command = [program("nbdeploy"), "serve", "reviews", "--json"]
     with serving(command, tmp_path / "log", env=deployed.home.environment, cwd=tmp_path) as server:
-        answer = server.predict({"input": ["It broke after two days, awful."]})
-        assert answer == {"predictions": ["negative"], "version": "1"}
+        example = json.loads((deployed.package / "contract.json").read_text())["examples"][0]
+        assert server.predict(example["request"]) == {"predictions": example["predictions"], "version": "1"}
         told = json.loads(server.log.read_text().splitlines()[0])
         assert told == {
             "ok": True,

@@ -64,9 +64,7 @@ def emitted(*cells: str | tuple[str | None, str], optional: tuple[str, ...] = ()
             "predict": predict_module(program, path, symbols, optional),
             "train": train_module(program, path, symbols, {}),
         }
-        artifacts = {
-            symbols.home(each)[1]: recorder.value_of(each.observation.digest or "") for each in path.artifacts
-        }
+        artifacts = {symbols.home(each)[1]: recorder.value_of(each.observation.digest or "") for each in path.artifacts}
         given = recorder.value_of(path.input.observation.digest or "")
         answer = recorder.value_of(path.output.observation.digest or "")
         found = Emitted(path, {name: text for name, text in texts.items() if text}, given, answer, artifacts)

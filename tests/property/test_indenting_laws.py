@@ -49,12 +49,17 @@ functions = st.builds('def f(a={}):\n    """Doc\n  of f."""\n    return a\nx = f
 programs = st.lists(assignments | comments | loops | functions, max_size=6).map("\n".join)
 
 
-def run(source: str) -> dict[str, Any]:
+def run(source: str, name: str = "") -> Any:
+    """Run a program; return its names, those in the dict `name`, or what went wrong."""
     namespace: dict[str, Any] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # "\d": the user's own
-        exec(source, namespace)
-    return {name: namespace[name] for name in "xyz" if name in namespace}
+        try:
+            exec(source, namespace)
+        except Exception as problem:
+            return type(problem)
+    found = namespace[name] if name else namespace
+    return {each: found[each] for each in "xyz" if each in found}
 
 
 @settings(max_examples=400, deadline=None)
@@ -62,15 +67,11 @@ def run(source: str) -> dict[str, Any]:
 @example('x = """a\n  \nb"""')
 @example("x = '''\x0c'''\ny = '''\u2028'''")
 @example("x = 'a\\\nb'")
+@example("x = f('" + "a" * 60 + "', [1, 2], '" + "b" * 60 + "')")
 @example('if True:\n    x = f"""\n{1 +\n1}\n"""')
 def test_indenting_changes_nothing_that_is_computed(source: str) -> None:
     assume(readable(source))
-    inside = f"def run():\n{indented(source)}\n    return locals()\nresult = run()\n"
-    namespace: dict[str, Any] = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        exec(inside, namespace)
-    assert {name: namespace["result"][name] for name in "xyz" if name in namespace["result"]} == run(source)
+    assert run(f"def run():\n{indented(source)}\n    return locals()\nresult = run()\n", "result") == run(source)
 
 
 @settings(max_examples=100, deadline=None)

@@ -411,3 +411,11 @@ def test_choosing_a_format_imports_no_library() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout.strip() == "[]"
+
+
+def test_an_estimator_that_keeps_an_index_of_two_levels_comes_back(tmp_path: Path) -> None:
+    scaler = StandardScaler()
+    scaler.labels_ = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["letter", None])
+    stored = store(scaler, tmp_path, "scaler")
+    assert stored.format == "skops"
+    assert load(stored, tmp_path).labels_.equals(scaler.labels_)

@@ -62,6 +62,9 @@ def _teach_skops_pandas() -> None:
     def index_state(value: Any, save: Any) -> Any:
         if type(value).__name__ == "RangeIndex":
             return as_call("RangeIndex", value.start, value.stop, value.step, None, False, value.name)(save)
+        if type(value).__name__ == "MultiIndex":
+            codes = [each.copy() for each in value.codes]
+            return as_call("MultiIndex", list(value.levels), codes, value.sortorder, list(value.names))(save)
         return as_call("Index", plain(value), str(value.dtype), False, value.name)(save)
 
     def series_state(value: Any, save: Any) -> Any:

@@ -1,0 +1,254 @@
+"""What a user gets wrong, each tried by the command line: the exit status, what is said, and that nothing stays behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.e2e.conftest import NOTHING, Home, Ran, write_notebook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+IMPORTS = """
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+"""
+DATA = """
+df = pd.DataFrame({"Age": [22.0, 38.0, None, 35.0] * 10, "Fare": [7.25, 71.3, 7.9, 53.1] * 10})
+price = [1.0, 2.0, 3.0, 4.0] * 10
+"""
+PREPARE = ("preprocess", "X = df[['Age', 'Fare']].fillna(30.0)")
+FIT = "model = LinearRegression().fit(X, price)"
+PREDICT = ("predict", "guess = model.predict(X)")
+GOOD = (IMPORTS, DATA, PREPARE, FIT, PREDICT)
+NAME = "titanic"
+
+
+def notebook(folder: Path, *cells: str | tuple[str, str]) -> Path:
+    return write_notebook(folder / "work" / "titanic.ipynb", *cells)
+
+
+def deploy(home: Home, path: Path, *options: object, **settings: object) -> Ran:
+    return home.nbdeploy("deploy", path, "--name", NAME, "--json", *options, **settings)
+
+
+def refused(ran: Ran, home: Home, *, status: int, code: str, cell: int | None = None, line: int | None = None) -> str:
+    """Return the message of the only error, which is of that kind and at that place; nothing was left behind."""
+    assert ran.status == status
+    problem = ran.problem
+    assert (problem["code"], problem["cell"], problem["line"]) == (code, cell, line)
+    assert home.deployed() == NOTHING
+    message: str = problem["message"]
+    return message
+
+
+# the file -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_missing_file(home: Home, tmp_path: Path) -> None:
+    message = refused(deploy(home, tmp_path / "nowhere.ipynb"), home, status=1, code="NBD010")
+    assert "No such file" in message
+
+
+def test_a_directory(home: Home, tmp_path: Path) -> None:
+    assert "directory" in refused(deploy(home, tmp_path), home, status=1, code="NBD010")
+
+
+def test_an_empty_file(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "empty.ipynb").write_text("")
+    assert "empty" in refused(deploy(home, tmp_path / "empty.ipynb"), home, status=1, code="NBD001")
+
+
+# the roles ----------------------------------------------------------------------------------------------------------------
+
+
+def test_no_tagged_cell(home: Home, tmp_path: Path) -> None:
+    path = notebook(tmp_path, *(each if isinstance(each, str) else each[1] for each in GOOD))
+    assert "predict" in refused(deploy(home, path), home, status=1, code="NBD201")
+
+
+def test_two_roles_on_a_cell(home: Home, tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, DATA, PREPARE, FIT, ("predict test", "guess = model.predict(X)"))
+    message = refused(deploy(home, path), home, status=1, code="NBD003", cell=4)
+    assert "predict" in message
+    assert "test" in message
+
+
+def test_a_tag_that_is_nearly_a_role(home: Home, tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, DATA, PREPARE, FIT, ("predikt", "guess = model.predict(X)"))
+    ran = deploy(home, path)
+    assert ran.status == 1
+    told = [(each["code"], each["cell"]) for each in ran.answer["diagnostics"]]
+    assert told == [("NBD201", None), ("NBD004", 4)]
+    assert "did you mean 'predict'?" in ran.stderr
+    assert home.deployed() == NOTHING
+
+
+def test_a_syntax_error(home: Home, tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, DATA, PREPARE, "a = 1\nmodel = LinearRegression(", PREDICT)
+    refused(deploy(home, path), home, status=1, code="NBD005", cell=3, line=2)
+
+
+def test_an_input_that_does_not_exist(home: Home, tmp_path: Path) -> None:
+    message = refused(deploy(home, notebook(tmp_path, *GOOD), "--input", "fd"), home, status=1, code="NBD202")
+    assert "fd" in message
+    assert "did you mean 'df'?" in message
+
+
+# the run ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_notebook_that_fails_in_its_fifth_cell(home: Home, tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, DATA, PREPARE, FIT, "a = 1\n\nb = {}['Cabin']", PREDICT)
+    message = refused(deploy(home, path), home, status=1, code="NBD301", cell=4, line=3)
+    assert message.endswith("KeyError: 'Cabin'")
+
+
+@pytest.mark.parametrize("end", ["import os; os._exit(1)", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"])
+def test_a_kernel_that_dies(home: Home, tmp_path: Path, end: str) -> None:
+    path = notebook(tmp_path, IMPORTS, DATA, PREPARE, f"{FIT}\n{end}", PREDICT)
+    assert "died" in refused(deploy(home, path), home, status=1, code="NBD302", cell=3)
+
+
+def test_a_test_cell_that_fails(home: Home, tmp_path: Path) -> None:
+    test = ("test", "best = max(guess)\nassert best > 1000, f'only {best:.0f}'")
+    message = refused(deploy(home, notebook(tmp_path, *GOOD, test)), home, status=1, code="NBD301", cell=5, line=2)
+    assert "AssertionError: only" in message
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        ("from sklearn.preprocessing import FunctionTransformer\nprep = FunctionTransformer(lambda x: x + 1)", "prep"),
+        (
+            "log = open('log.txt', 'w')\nclass Prep:\n    transform = staticmethod(lambda x: x)\nprep = Prep(); prep.log = log",
+            "prep",
+        ),
+    ],
+    ids=["a lambda inside", "an open file inside"],
+)
+def test_an_object_that_cannot_be_stored(home: Home, tmp_path: Path, make: str, told: str) -> None:
+    prepare = ("preprocess", "X = prep.transform(df[['Age', 'Fare']].fillna(30.0))")
+    ran = deploy(home, notebook(tmp_path, IMPORTS, DATA, make, prepare, FIT, PREDICT))
+    message = refused(ran, home, status=1, code="NBD401", cell=3, line=1)
+    assert told in message
+
+
+# the gates ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_median_of_the_request(home: Home, tmp_path: Path) -> None:
+    prepare = ("preprocess", "X = df[['Age', 'Fare']].copy()\nX['Age'] = X['Age'].fillna(df.Age.median())")
+    ran = deploy(home, notebook(tmp_path, IMPORTS, DATA, prepare, FIT, PREDICT))
+    refused(ran, home, status=1, code="NBD510", cell=2, line=2)
+    verdicts = {each["name"]: each["verdict"] for each in ran.answer["gates"]}
+    assert verdicts == {"reproduce": "pass", "faithful": "pass", "rowwise": "fail"}
+
+
+# what is there already ----------------------------------------------------------------------------------------------------
+
+
+def test_a_name_that_is_deployed_already_becomes_its_next_version(home: Home, tmp_path: Path) -> None:
+    first = deploy(home, notebook(tmp_path, *GOOD)).answer
+    other = "model = LinearRegression(fit_intercept=False).fit(X, price)"
+    second = deploy(home, notebook(tmp_path, IMPORTS, DATA, PREPARE, other, PREDICT)).answer
+    assert (first["version"], second["version"]) == ("1", "2")
+    assert home.deployed() | {"runs": 2} == {
+        "packages": [f"packages/{NAME}/{each}" for each in ("1", "1.json", "2", "2.json")],
+        "bentos": [f"{NAME}/1", f"{NAME}/2"],
+        "models": [f"{NAME}:1", f"{NAME}:2"],
+        "runs": 2,
+    }
+    row = "import pandas as pd, titanic; print(titanic.predict(pd.DataFrame({'Age': [22.0], 'Fare': [7.25]})))"
+    answers = [
+        subprocess.run([sys.executable, "-c", row], cwd=each["package"], capture_output=True, text=True).stdout
+        for each in (first, second)
+    ]
+    assert all(answers)
+    assert answers[0] != answers[1]
+
+
+# the disk -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def read_only(tmp_path: Path) -> Iterator[Path]:
+    """A folder in which nothing can be written, not even by root."""
+    folder = tmp_path / "read only"
+    folder.mkdir()
+    if os.geteuid() != 0:
+        folder.chmod(0o555)
+        yield folder
+        folder.chmod(0o755)
+        return
+    with mounted(folder, "ro"):
+        yield folder
+
+
+@pytest.fixture
+def nearly_full(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of its own that has hardly any room."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with mounted(folder, "size=64k"):
+        yield folder
+
+
+@contextlib.contextmanager
+def mounted(folder: Path, options: str) -> Iterator[None]:
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"no disk of its own for a test: mount: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_out_in_a_read_only_folder(home: Home, tmp_path: Path, read_only: Path) -> None:
+    ran = deploy(home, notebook(tmp_path, *GOOD), "--out", read_only / "titanic")
+    assert "can't be written" in refused(ran, home, status=3, code="NBD403")
+    assert list(read_only.iterdir()) == []
+
+
+def test_a_read_only_data_folder(home: Home, tmp_path: Path, read_only: Path) -> None:
+    environment = home.environment | {"NBDEPLOY_HOME": str(read_only / "data")}
+    ran = deploy(home, notebook(tmp_path, *GOOD), env=environment)
+    message = refused(ran, home, status=3, code="NBD601")
+    assert str(read_only) in message
+    assert list(read_only.iterdir()) == []
+
+
+def test_out_on_a_full_disk(home: Home, tmp_path: Path, nearly_full: Path) -> None:
+    ran = deploy(home, notebook(tmp_path, *GOOD), "--out", nearly_full / "titanic")
+    assert "No space left" in refused(ran, home, status=3, code="NBD403")
+    assert list(nearly_full.iterdir()) == []
+
+
+def test_a_full_disk_under_the_data_folder(home: Home, tmp_path: Path, nearly_full: Path) -> None:
+    environment = home.environment | {"NBDEPLOY_HOME": str(nearly_full / "data")}
+    ran = deploy(home, notebook(tmp_path, *GOOD), env=environment)
+    assert ran.status == 3
+    assert ran.problem["code"] in {"NBD403", "NBD601"}
+    assert home.deployed() == NOTHING
+    assert sorted(nearly_full.rglob("titanic/*")) == []
+
+
+def test_files_that_may_not_grow(home: Home, tmp_path: Path) -> None:
+    """What a quota does, and what needs no mount: every file that the command writes ends at 40 kB."""
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, 40_000))
+
+    ran = deploy(home, notebook(tmp_path, *GOOD), preexec_fn=small_files)
+    assert ran.status in {1, 3}
+    assert ran.problem["fix"]
+    assert home.deployed() == NOTHING
