@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from nbdeploy.analysis.binding_time import Source, cut_for, needed_for
 from nbdeploy.analysis.observations import Observation, Observed
 from nbdeploy.analysis.program import Program, Statement
-from nbdeploy.analysis.targets import root_name
+from nbdeploy.analysis.targets import plain_targets, root_name
 from nbdeploy.analysis.values import ROW_KINDS, Kind
 from nbdeploy.errors import Diagnostic, ServingPathError
 from nbdeploy.notebook.cells import Role
@@ -52,6 +52,8 @@ def find_output(program: Program, observed: Observed, wanted: str | None) -> Out
     bound = _last_bound(last_cell, observed)
     shown = _shown(last)
     value = observed.value(last)
+    if value is not None and value.literal == "None":
+        shown = None  # plt.show()
     if isinstance(shown, ast.Name) and not _is_print(last):
         return _named_output(program, observed, shown.id)
     if shown is not None and value is not None and (bound is None or _outdoes(last, value, bound)):
@@ -157,9 +159,12 @@ def _target_order(statement: Statement) -> list[str]:
     ]
     ordered = [root_name(each) for each in sorted(stored, key=lambda n: (n.lineno, n.col_offset))]
     effects = statement.effects
-    bound = effects.mutates if isinstance(statement.node, ast.For | ast.While) else effects.defs | effects.mutates
-    filled = [*ordered, *sorted(bound - set(ordered))] if isinstance(statement.node, ast.For | ast.While) else ordered
-    return [name for name in dict.fromkeys(filled) if name is not None and name in bound]
+    named = [name for name in dict.fromkeys(ordered) if name is not None and name in effects.defs | effects.mutates]
+    if isinstance(statement.node, ast.For | ast.While):  # what a loop fills, else what its last turn leaves
+        turns = set(plain_targets(statement.node.target)) if isinstance(statement.node, ast.For) else set()
+        filled = sorted(effects.mutates - effects.kills - turns)
+        return [*(name for name in named if name not in turns), *filled]
+    return named
 
 
 def _is_answer(observation: Observation | None) -> bool:

@@ -219,7 +219,7 @@ class _Draft:
         found = {}
         for artifact in self.path.artifacts:
             symbol, before = self._symbol(artifact), _target(self.path, artifact).before
-            changed = any(each.index >= before and self._makes(each, artifact) for each in self.found.statements)
+            changed = any(each.index >= before and self._changes(each, artifact) for each in self.found.statements)
             if symbol in self.makers:
                 found[symbol] = free_name(f"kept_{symbol}", self.bound) if changed else artifact.name
         return found
@@ -227,7 +227,20 @@ class _Draft:
     def _symbol(self, artifact: Frozen) -> str:
         return self.symbols.home(artifact)[1]
 
+    def _changes(self, statement: Statement, artifact: Frozen) -> bool:
+        """Tell whether the statement names the artifact, or another name of it, as what it changes."""
+        return bool((statement.effects.defs | statement.effects.mutates) & self._names_of(artifact.name))
+
+    def _names_of(self, name: str) -> set[str]:
+        found = {name}
+        for each in (*self.found.statements, *reversed(self.found.statements)):
+            match each.node:
+                case ast.Assign(targets=[ast.Name(id=left)], value=ast.Name(id=right)) if {left, right} & found:
+                    found |= {left, right}
+        return found
+
     def _makes(self, statement: Statement, artifact: Frozen) -> bool:
+        """Tell whether the statement may have a part in what the artifact is, be it through an object that it shares."""
         changed = {other for each in statement.effects.mutates for other in self.program.shares(each)}
         return artifact.name in statement.effects.defs | changed
 

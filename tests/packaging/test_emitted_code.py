@@ -257,3 +257,13 @@ def body(package: Emitted, file: str) -> list[str]:
     [function] = [each for each in ast.parse(text).body if isinstance(each, ast.FunctionDef) and each.name == file]
     lines = text.splitlines()[function.body[0].end_lineno : function.end_lineno]
     return [line.removeprefix("    ") for line in lines]
+
+
+def test_training_keeps_a_copy_of_what_a_later_statement_changes() -> None:
+    cells = (DATA, "limits = df.b.describe().to_dict()", ("preprocess", "X = df[['b']] - limits['mean']"))
+    later = f"{FIT}\nlimits['mean'] = 0\nshift = limits['max'] + limits['mean']"
+    with emitted(*cells, later, ("predict", "p = model.predict(X) + shift")) as package:
+        made = package.train()
+        assert made.keys() == package.artifacts.keys() == {"limits", "model", "shift"}
+        assert made["limits"] == package.artifacts["limits"]
+        assert "kept_limits = deepcopy(limits)" in package.texts["train"]

@@ -1,0 +1,9 @@
+"""churn: the serving path of churn.ipynb as plain Python, made by nbdeploy.
+
+`predict` answers requests; `train` makes the artifacts anew.
+"""
+
+from .predict import predict
+from .train import train
+
+__all__ = ["predict", "train"]

@@ -1,0 +1,164 @@
+"""The BentoML service of reviews: HTTP in front, the package `reviews` behind.
+
+    POST /predict   {"input": [...]} -> {"predictions": ..., "version": ...}; prediction i answers row i
+    GET  /contract  contract.json: what this service was proven to do
+    BentoML's own   /healthz /livez /readyz /metrics /docs.json /schema.json
+
+Every answer has the headers X-Request-Id (the client's own, where it sent one) and X-Model-Version. A request that
+can't be answered gets 400 and {"error": ..., "problems": [{"row", "field", "message"}, ...]}; one that the model itself
+refuses, 422.
+What is JSON and what is data is decided in `reviews/schema.py`.
+
+    curl localhost:3000/predict -H 'Content-Type: application/json' -d '
+      {"input": ["MY NEW FAN REPLACED AN EXPENSIVE ONE AND IS BETTER IN EVERY WAY."]}'
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import bentoml
+from pydantic import PrivateAttr, WithJsonSchema
+from pydantic_core import from_json, to_json
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
+
+from reviews import predict
+from reviews.schema import BadRequest, answer, input_schema, parse_input, rows_of
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+NAME = "reviews"
+MAX_BODY = 64 * 1024 * 1024  # bytes
+CONTRACT = (Path(__file__).parent / "contract.json").read_bytes()
+SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
+
+logger = logging.getLogger("bentoml.serve")
+
+
+def version() -> str:
+    """The Bento's version; the contract's where the service runs from the exported folder."""
+    served = bentoml.server_context.bento_version
+    return served if served != "not available" else str(json.loads(CONTRACT).get("version", "unknown"))
+
+
+def respond(body: dict[str, Any], status: int = 200) -> Response:
+    return Response(to_json(body), status, media_type="application/json")
+
+
+def refuse(error: str, problems: list[dict[str, Any]], status: int = 400) -> Response:
+    return respond({"error": error, "problems": problems, "version": version()}, status)
+
+
+async def contract(request: Request) -> Response:
+    return Response(CONTRACT, media_type="application/json")
+
+
+async def body_of(request: Request) -> bytes | None:
+    """The body as it came; None where it is larger than `MAX_BODY`."""
+    if int(request.headers.get("content-length", 0)) > MAX_BODY:
+        return None
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            return None
+    return bytes(body)
+
+
+class PredictRequest(bentoml.IODescriptor):
+    """The body of POST /predict, kept as it came: `schema.py` reads it, for it names each row and field at fault."""
+
+    input: Annotated[Any, WithJsonSchema(input_schema())]
+    _body: bytes | None = PrivateAttr(default=None)
+
+    @classmethod
+    async def from_http_request(cls, request: Request, serde: object) -> PredictRequest:
+        received = cls.model_construct()
+        received._body = await body_of(request)
+        return received
+
+
+class PredictAnswer(bentoml.IODescriptor):
+    """The answer of POST /predict; prediction i answers row i."""
+
+    predictions: Any
+    version: str
+
+
+@bentoml.service(
+    name=NAME,
+    workers=1,
+    traffic={"timeout": 60},  # seconds
+    logging={"access": {"enabled": False}},  # /metrics counts requests; a line for each costs more than many models
+)
+@bentoml.asgi_app(Starlette(routes=[Route("/contract", contract)]))
+class Service:
+    """Predicts with the model of reviews."""
+
+    @bentoml.api(route="/predict", output_spec=PredictAnswer)
+    def predict(self, request: PredictRequest, /) -> Response:
+        """Predict for each row."""
+        if request._body is None:
+            return refuse(f"the body is larger than {MAX_BODY} bytes", [], 413)
+        try:
+            sent = read(request._body)
+            value = parse_input(sent)
+        except BadRequest as bad:
+            return refuse(str(bad), bad.problems)
+        if not sent:
+            return respond({"predictions": [], "version": version()})
+        try:
+            output = predict(value)
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+            logger.exception("the model refused a request that its schema allows")
+            return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
+        if rows_of(output) != len(sent):
+            raise RuntimeError(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted")
+        predictions = answer(output)
+        return respond({"predictions": predictions, "version": version()})
+
+
+def read(body: bytes) -> Any:
+    """The value of the field `input`. Raises BadRequest."""
+    try:
+        request = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise BadRequest([{"row": None, "field": None, "message": f"the body is not JSON: {error}"}]) from None
+    if not isinstance(request, dict) or "input" not in request:
+        message = 'the body must be a JSON object with the field "input"'
+        raise BadRequest([{"row": None, "field": "input", "message": message}])
+    return request["input"]
+
+
+class Stamp:
+    """Gives every answer its request id and the model's version."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        sent = dict(scope["headers"]).get(b"x-request-id", b"")
+        request_id = sent if SANE_ID.fullmatch(sent) else uuid.uuid4().hex.encode()
+
+        async def stamped(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                stamp = [(b"x-request-id", request_id), (b"x-model-version", version().encode())]
+                message = {**message, "headers": [*message.get("headers", []), *stamp]}
+            await send(message)
+
+        await self.app(scope, receive, stamped)
+
+
+cast("Any", Service).add_asgi_middleware(Stamp)  # the decorator made a BentoML service of the class
