@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
 import tempfile
@@ -41,7 +43,8 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
     program = open_notebook(request.notebook)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
-    with _told_where(request.notebook), _scratch() as scratch, _undone_on_failure() as undo:
+    _check_place(request.out)
+    with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
         with claim_version(name, exists) as claim:  # another data folder may share the Bento store
             deployed = _Deploy(program, request, name, claim.version, clock, undo)
             recording = deployed.record(scratch)
@@ -50,6 +53,7 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
             proven = deployed.ask(proven, bento)
             run = deployed.track(proven, recording, bento)
             place = deployed.place(claim.folder, claim.published)
+        undo.callback(shutil.rmtree, claim.published, ignore_errors=True)
         made = deployed.told(proven, recording, place, bento, run)
         save_deployment(name, claim.version, made.as_json())
     return made
@@ -59,7 +63,8 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
     """Export the script pipeline of a notebook to `out`, proven, without Bento and MLflow."""
     program = open_notebook(request.notebook)
     clock = Clock(progress)
-    with _told_where(request.notebook), _scratch() as scratch, _undone_on_failure() as undo:
+    _check_place(out)
+    with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
         exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo)
         recording = exported.record(scratch)
         proven = exported.prove(recording, scratch / "package")
@@ -199,18 +204,21 @@ def _undone_on_failure() -> Iterator[ExitStack]:
 
 
 @contextmanager
-def _told_where(notebook: Path) -> Iterator[None]:
-    """Let every error name the notebook."""
+def _told_where(notebook: Notebook) -> Iterator[None]:
+    """Let every error name the notebook, and bring along what reading it found: a mistyped tag may be the cause."""
     try:
         yield
     except NbdeployError as problem:
-        raise problem.in_notebook(str(notebook)) from problem.__cause__
+        problem.diagnostics = (*problem.diagnostics, *notebook.diagnostics)
+        raise problem.in_notebook(notebook.path) from problem.__cause__
 
 
-def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
-    """Copy a tree to `out` whole or not at all; what nbdeploy did not make is never overwritten."""
+def _check_place(out: Path | None) -> None:
+    """Refuse a target that can't take the package before the notebook is run: that may last for hours."""
     from nbdeploy.packaging.package import unwritable
 
+    if out is None:
+        return
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "contract.json").is_file())):
         raise UsageError(
             Diagnostic(
@@ -219,6 +227,15 @@ def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
                 fix="give --out a new folder, an empty one, or one of an earlier export",
             )
         )
+    nearest = next(each for each in out.absolute().parents if each.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise unwritable(out, PermissionError(errno.EACCES, f"{nearest} is not writable"))
+
+
+def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
+    """Copy a tree to `out` whole or not at all."""
+    from nbdeploy.packaging.package import unwritable
+
     partial = out.absolute().with_name(f".{out.name}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -227,5 +244,6 @@ def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out.absolute())
+        undo.callback(shutil.rmtree, out, ignore_errors=True)
     except OSError as problem:
         raise unwritable(out, problem) from None

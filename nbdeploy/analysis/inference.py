@@ -21,6 +21,10 @@ from nbdeploy.suggestions import did_you_mean
 __all__ = ["Output", "binding_candidates", "find_bindings", "find_input", "find_output", "made_by_preprocess"]
 
 
+Candidates = Mapping[str, tuple[Source, Observation]]
+"""Names that could be the input, where they would enter, and their recorded values."""
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """What a client gets back: a name, or the expression that a predict cell ends with."""
@@ -289,7 +293,9 @@ def find_input(
     first = {name: each for name, each in fitting.items() if not _is_fed(program, name, feeders, bindings)}
     if len(first) == 1:
         return next(iter(first.values()))
-    raise ServingPathError(_not_one_input(program, output, first or reaching, bool(first)))
+    if first:
+        raise ServingPathError(_several_inputs(output, first))
+    raise ServingPathError(_other_rows(program, observed, output, reaching) if reaching else _no_request(output))
 
 
 def _candidates(program: Program, observed: Observed) -> dict[str, tuple[Source, Observation]]:
@@ -314,9 +320,7 @@ def _reaches(program: Program, source: Source, bindings: Mapping[str, str], outp
     return bool(cut.dynamic & output.names) and (bool(cut.served) or output.expression is not None)
 
 
-def _is_fed(
-    program: Program, name: str, feeders: Mapping[str, tuple[Source, Observation]], bindings: Mapping[str, str]
-) -> bool:
+def _is_fed(program: Program, name: str, feeders: Candidates, bindings: Mapping[str, str]) -> bool:
     """Tell whether the value of `name` is made of another candidate; of two that make each other, the earlier counts."""
     order = list(feeders)
     for other, (source, _) in feeders.items():
@@ -346,7 +350,7 @@ def _expected_rows(program: Program, observed: Observed, output: Output, binding
     return rows
 
 
-def _no_such_input(wanted: str, candidates: Mapping[str, tuple[Source, Observation]]) -> Diagnostic:
+def _no_such_input(wanted: str, candidates: Candidates) -> Diagnostic:
     return Diagnostic(
         code="NBD203",
         message=f"the tagged cells neither read nor make {wanted!r}{did_you_mean(wanted, list(candidates))};"
@@ -355,28 +359,58 @@ def _no_such_input(wanted: str, candidates: Mapping[str, tuple[Source, Observati
     )
 
 
-def _not_one_input(
-    program: Program, output: Output, found: Mapping[str, tuple[Source, Observation]], several: bool
-) -> Diagnostic:
-    where = output.statement
+def _several_inputs(output: Output, found: Candidates) -> Diagnostic:
+    what = f"{output.label!r} ({output.observation.schema})"
+    return Diagnostic(
+        code="NBD202",
+        cell=output.statement.cell,
+        line=output.statement.line,
+        message=f"{len(found)} names could be the input of {what}: {_listing(found)}",
+        fix="say which one a client sends: " + " or ".join(f"--input {name}" for name in found),
+    )
+
+
+def _other_rows(program: Program, observed: Observed, output: Output, found: Candidates) -> Diagnostic:
+    """Say where the rows get lost: the first served statement that makes fewer or more rows than the input has."""
     rows = output.observation.schema.rows
-    if several:
-        message = f"{len(found)} names could be the input of {output.label!r} ({output.observation.schema}): {_listing(found)}"
-        fix = "say which one a client sends: " + " or ".join(f"--input {name}" for name in found)
-    elif found:
-        message = (
-            f"the output {output.label!r} has {rows} row{'s' if rows != 1 else ''} ({output.observation.schema}), but what"
-            f" it is made from has not: {_listing(found)}; a service must answer every row that it is sent"
-        )
-        fix = "answer every row (no slice, filter or aggregate), or name another output with --output NAME"
-    else:
-        message = (
-            f"the output {output.label!r} depends on no data that the tagged cells read from outside:"
-            " the request is written into the cells"
-        )
-        fix = "assign the request to a name first (X_new = ...; model.predict(X_new)) and give --input X_new"
-    return Diagnostic(code="NBD202", cell=where.cell, line=where.line, message=message, fix=fix)
+    place, what = output.statement, f"what it is made from has not: {_listing(found)}"
+    tables = [each for each in found.values() if each[1].schema.kind is not Kind.LIST]
+    for source, seen in tables[:1]:
+        if changed := _changes_rows(program, observed, output, source, seen):
+            place, name, count = changed
+            what = f"{source.name} has {seen.schema.rows}: here {name} gets {count}"
+    return Diagnostic(
+        code="NBD202",
+        cell=place.cell,
+        line=place.line,
+        message=f"the output {output.label!r} has {rows} row{'' if rows == 1 else 's'} ({output.observation.schema}), but"
+        f" {what}; a service must answer every row that it is sent",
+        fix="answer every row (no slice, filter, split or aggregate in the tagged cells), or name another output with"
+        " --output NAME",
+    )
 
 
-def _listing(found: Mapping[str, tuple[Source, Observation]]) -> str:
+def _changes_rows(
+    program: Program, observed: Observed, output: Output, source: Source, seen: Observation
+) -> tuple[Statement, str, int] | None:
+    for each in cut_for(program, source, {}, output.names, output.statement).served:
+        for name in sorted(each.original.effects.defs):
+            made = observed.made(each.original, name)
+            if made is not None and made.has_rows and made.schema.rows not in {None, seen.schema.rows}:
+                return each.original, name, made.schema.rows or 0
+    return None
+
+
+def _no_request(output: Output) -> Diagnostic:
+    return Diagnostic(
+        code="NBD202",
+        cell=output.statement.cell,
+        line=output.statement.line,
+        message=f"the output {output.label!r} depends on no data that the tagged cells read from outside:"
+        " the request is written into the cells",
+        fix="assign the request to a name first (X_new = ...; model.predict(X_new)) and give --input X_new",
+    )
+
+
+def _listing(found: Candidates) -> str:
     return ", ".join(f"{name} ({seen.schema})" for name, (_, seen) in found.items())

@@ -79,7 +79,8 @@ def failed(error: NbdeployError, stdout: TextIO, *, as_json: bool) -> int:
 
     from nbdeploy.frontends.rendering import print_diagnostics
 
-    print_diagnostics([each.as_json() for each in error.diagnostics], Console(stderr=True, soft_wrap=True))
+    found = [{**each.as_json(), "notebook": each.notebook} for each in error.diagnostics]
+    print_diagnostics(found, Console(stderr=True, soft_wrap=True))
     return error.exit_status
 
 

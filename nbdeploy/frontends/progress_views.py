@@ -45,7 +45,7 @@ def plain_view(stream: TextIO | None = None) -> Iterator[Progress]:
             return
         told.add(replace(event, seconds=None))
         line = Board(()).after(own_seconds(event, spent)).lines[0]
-        detail = line.detail or ("..." if line.running else "")
+        detail = line.detail.partition("\n")[0] or ("..." if line.running else "")
         print(f"{'  ' if event.part_of else ''}{line.sign} {event.stage:<10} {detail}".rstrip(), file=out, flush=True)
 
     yield draw

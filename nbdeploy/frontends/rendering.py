@@ -242,9 +242,15 @@ def figure(value: float | str) -> str:
 
 
 def headline(diagnostic: Mapping[str, Any]) -> str:
+    """Return `CODE notebook.ipynb, cell 3, line 1: what`, as far as the place is known."""
     cell, line = diagnostic["cell"], diagnostic["line"]
-    where = "" if cell is None else f"cell {cell}: " if line is None else f"cell {cell}, line {line}: "
-    return f"{diagnostic['code']} {where}{diagnostic['message']}"
+    parts = (
+        diagnostic.get("notebook") or "",
+        "" if cell is None else f"cell {cell}",
+        "" if line is None else f"line {line}",
+    )
+    where = ", ".join(part for part in parts if part)
+    return f"{diagnostic['code']} {where}{': ' if where else ''}{diagnostic['message']}"
 
 
 def table(rows: str) -> str:

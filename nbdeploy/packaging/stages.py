@@ -196,7 +196,10 @@ class _Stage:
         if not self.served or self.served[-1].original.cell != output.statement.cell:
             self._cell_comment(output.statement.cell)
         self._bind_frozen(self.path.frozen[output.statement.place])
-        self.body.append(indented(f"return {output.expression}"))
+        several = "\n" in output.expression  # brackets around it in the notebook are none of its own
+        self.body.append(
+            indented(f"return (\n    {output.expression}\n)" if several else f"return {output.expression}")
+        )
 
     def _cell_comment(self, cell: int) -> None:
         if self.body:

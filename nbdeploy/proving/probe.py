@@ -114,7 +114,7 @@ class Probe:
             if Path(frame.filename).resolve().is_relative_to(self.root.resolve())
         ]
         places = [self.provenance[each] for each in frames if each in self.provenance]
-        return {"text": f"{type(problem).__name__}: {problem}"[:CUT], "place": places[-1] if places else None}
+        return {"text": in_short(problem), "place": places[-1] if places else None}
 
     def judged(self, answer: dict[str, Any], expected: Any) -> dict[str, Any]:
         if "error" in answer:
@@ -262,6 +262,12 @@ class Probe:
         return {"rows": as_json(self.input), "predictions": schema.answer(self.expected)}
 
 
+def in_short(problem: BaseException) -> str:
+    """Return an error's kind and the first line of its text: what follows, as a rule, are general hints."""
+    lines = [line for line in str(problem).splitlines() if line.strip()]
+    return ": ".join([type(problem).__name__, *lines[:1]])[:CUT]
+
+
 def as_json(value: Any) -> Any:
     """Return a value as JSON carries it: missing values as null, dates as ISO text, labels as texts."""
     if hasattr(value, "itertuples"):
@@ -320,7 +326,7 @@ def main() -> None:
     except BaseException as problem:
         report = {
             "crash": "".join(traceback.format_exception(problem))[-4000:],
-            "problem": f"{type(problem).__name__}: {problem}"[:CUT],
+            "problem": in_short(problem),
         }
     report["denied"] = sorted(set(guard.denied))
     Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")

@@ -250,3 +250,17 @@ def test_an_answer_that_does_not_depend_on_the_input_is_refused() -> None:
     assert (found.code, found.cell, found.line) == ("NBD208", 1, 2)
     assert "'p' does not depend on the input 'X'" in found.message
     assert "make the predict cell read X" in found.fix
+
+
+@pytest.mark.xfail(
+    strict=True, reason="an object made and fitted inside a loop is served as a new one that was never fitted"
+)
+def test_fit_transform_inside_a_loop_is_refused() -> None:
+    preprocess = """
+    X = df[["b"]].copy()
+    for column in ["b"]:
+        scaler = StandardScaler()
+        X[[column]] = scaler.fit_transform(X[[column]])
+    """
+    found = refusal(DATA, ("preprocess", preprocess), model_on("X"), ("predict", "p = model.predict(X)"))
+    assert (found.code, found.cell, found.line) == ("NBD206", 1, 4)

@@ -233,11 +233,18 @@ def test_a_request_written_into_the_call_is_refused(predict: str) -> None:
     assert "--input X_new" in found.fix
 
 
-@pytest.mark.parametrize("part", ["[:3]", "[X.b.to_numpy() > 0.2]", ".mean()"])
-def test_an_output_without_an_answer_for_every_row_is_refused(part: str) -> None:
+@pytest.mark.parametrize(
+    ("part", "told"),
+    [
+        ("[:3]", "X has 6: here p gets 3"),
+        ("[X.b.to_numpy() > 0.2]", "X has 6: here p gets 4"),
+        (".mean()", "what it is made from has not: X (pandas.DataFrame (6, 1))"),
+    ],
+)
+def test_an_output_without_an_answer_for_every_row_is_refused(part: str, told: str) -> None:
     found = refusal(FITTED, ("predict", f"p = model.predict(X){part}"))
     assert (found.code, found.cell, found.line) == ("NBD202", 1, 1)
-    assert "X (pandas.DataFrame (6, 1)); a service must answer every row" in found.message
+    assert f"{told}; a service must answer every row" in found.message
     assert "--output NAME" in found.fix
 
 
@@ -251,6 +258,6 @@ def test_an_output_without_an_answer_for_every_row_is_refused(part: str) -> None
 )
 def test_a_preprocess_cell_that_drops_rows_is_refused(preprocess: str) -> None:
     found = refusal(DATA, ("preprocess", preprocess), model_on("X"), ("predict", "p = model.predict(X)"))
-    assert (found.code, found.cell) == ("NBD202", 3)
-    assert "df (pandas.DataFrame (6, 2))" in found.message
-    assert "answer every row (no slice, filter or aggregate)" in found.fix
+    assert (found.code, found.cell, found.line) == ("NBD202", 1, 1)  # the statement that drops them
+    assert "but df has 6: here" in found.message
+    assert "answer every row (no slice, filter, split or aggregate in the tagged cells)" in found.fix

@@ -1,0 +1,266 @@
+"""Programs whose slices make another value than the program: known, and not followed yet."""
+
+from __future__ import annotations
+
+from tests.analysis.slices.cases import case
+
+__all__ = ["NOT_YET"]
+
+DRAWS = (
+    "library calls that draw from the process's random numbers without being told a generator are not a change of it"
+)
+LATE = "a function that something holds is called later, with the globals of then"
+
+NOT_YET = [
+    case(
+        "a class that is imported by the name of its instance",
+        "x",
+        """
+        from sklearn.linear_model import LinearRegression as model
+        X = [[1.0], [2.0], [3.0]]
+        model = model()
+        model.fit(X, [1.0, 2.0, 4.0])
+        x = model.coef_.tolist()
+        """,
+        unsound="a name that is imported anywhere counts as a module everywhere, so that `model.fit` changes nothing",
+    ),
+    case(
+        "rows sampled to look at them, after a seed",
+        "x",
+        """
+        import numpy as np
+        import pandas as pd
+        np.random.seed(0)
+        df = pd.DataFrame({"a": range(20)})
+        df.sample(3)
+        x = df.sample(3).a.tolist()
+        """,
+        unsound=DRAWS,
+    ),
+    case(
+        "rows split twice, after a seed",
+        "x",
+        """
+        import numpy as np
+        from sklearn.model_selection import train_test_split
+        np.random.seed(0)
+        rows = list(range(20))
+        other, rest = train_test_split(rows)
+        x, y = train_test_split(rows)
+        """,
+        unsound=DRAWS,
+    ),
+    case(
+        "an estimator without a random state, after a seed",
+        "x",
+        """
+        import numpy as np
+        from sklearn.ensemble import RandomForestClassifier
+        np.random.seed(0)
+        forest = RandomForestClassifier(3).fit([[float(i)] for i in range(20)], [0, 1] * 10)
+        x = np.random.rand()
+        """,
+        unsound=DRAWS,
+    ),
+    case(
+        "a network that is made first, after a seed",
+        "x",
+        """
+        import torch
+        torch.manual_seed(0)
+        first = torch.nn.Linear(2, 2)
+        second = torch.nn.Linear(2, 2)
+        x = second.weight.tolist()
+        """,
+        unsound=DRAWS,
+    ),
+    case(
+        "random numbers by a name of their own",
+        "x",
+        """
+        from random import random, seed
+        seed(0)
+        first = random()
+        x = random()
+        """,
+        unsound=DRAWS,
+    ),
+    case(
+        "a generator of random numbers handed to a function",
+        "x",
+        """
+        import numpy as np
+        rng = np.random.default_rng(1)
+        def draw(source):
+            return source.normal()
+        first = draw(rng)
+        x = draw(rng)
+        """,
+        unsound="a function that draws from its argument is not taken to change it",
+    ),
+    case(
+        "weights set by Module.apply",
+        "x",
+        """
+        import torch
+        net = torch.nn.Linear(1, 1)
+        def init(module):
+            module.weight.data.fill_(3)
+        net.apply(init)
+        x = net.weight.tolist()
+        """,
+        unsound="`apply` is pandas' and changes nothing, though its function changes what it is given",
+    ),
+    case(
+        "parts of a split array",
+        "x",
+        """
+        import numpy as np
+        a = np.arange(6)
+        left, right = np.split(a, 2)
+        left[:] = 9
+        x = a.tolist()
+        """,
+        unsound="np.split gives views",
+    ),
+    case(
+        "an iterator that a loop leaves",
+        "x",
+        """
+        numbers = iter(range(5))
+        for number in numbers:
+            if number == 1:
+                break
+        x = list(numbers)
+        """,
+        unsound="a loop over an iterator is not taken to change it",
+    ),
+    case(
+        "an iterator that a print uses up",
+        "x",
+        """
+        shown = map(str, range(3))
+        print(list(shown))
+        x = list(shown)
+        """,
+        unsound="a display is not taken to use up an iterator",
+    ),
+    case(
+        "a constant bound anew after a lambda was put into a list",
+        "x",
+        """
+        k = 1
+        table = [lambda: k]
+        k = 2
+        x = table[0]()
+        """,
+        "k = 1",
+        unsound=LATE,
+    ),
+    case(
+        "a constant bound anew after a partial was made",
+        "x",
+        """
+        from functools import partial
+        k = 1
+        def f(a):
+            return a + k
+        g = partial(f, 1)
+        k = 5
+        x = g()
+        """,
+        "k = 1",
+        unsound=LATE,
+    ),
+    case(
+        "an answer that a function has cached",
+        "x",
+        """
+        from functools import lru_cache
+        k = 1
+        @lru_cache
+        def f():
+            return k
+        first = f()
+        k = 2
+        x = f()
+        """,
+        "k = 2",
+        unsound="a call is not taken to change a function that caches its answers",
+    ),
+    case(
+        "a function inside a function changes a global",
+        "x",
+        """
+        state = {"n": 0}
+        def outer():
+            def inner():
+                state["n"] += 1
+            inner()
+        outer()
+        x = state["n"]
+        """,
+        unsound="what a function inside a function changes is not an effect of calling the outer one",
+    ),
+    case(
+        "a decorator that registers",
+        "x",
+        """
+        registry = {}
+        def register(function):
+            registry[function.__name__] = function
+            return function
+        @register
+        def one():
+            return 1
+        x = registry["one"]()
+        """,
+        unsound="a decorator is not taken to be called by the definition below it",
+    ),
+    case(
+        "a class that registers those that inherit it",
+        "x",
+        """
+        registry = []
+        class Base:
+            def __init_subclass__(cls):
+                registry.append(cls.__name__)
+        class One(Base):
+            pass
+        x = list(registry)
+        """,
+        unsound="__init_subclass__ is not taken to be called by a definition",
+    ),
+    case(
+        "a default dict that is read",
+        "x",
+        """
+        from collections import defaultdict
+        table = defaultdict(list)
+        found = table["a"]
+        x = list(table)
+        """,
+        unsound="reading an item is not taken to make it",
+    ),
+    case(
+        "an expression of pandas reads names",
+        "x",
+        """
+        import pandas as pd
+        k = 2
+        df = pd.DataFrame({"a": [1, 2]})
+        x = pd.eval("df.a * k").tolist()
+        """,
+        unsound="pd.eval is not known to read names from its text",
+    ),
+    case(
+        "a folder is made, then looked for",
+        "x",
+        """
+        import os
+        os.makedirs("made/inner", exist_ok=True)
+        x = os.path.isdir("made/inner")
+        """,
+        unsound="os.makedirs is not a change of the process",
+    ),
+]
