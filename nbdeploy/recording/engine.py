@@ -58,7 +58,8 @@ class _RecordingClient(PapermillNotebookClient):  # type: ignore[misc]
         self.session = session
 
     def papermill_execute_cells(self) -> None:
-        self.run_silently(f"from nbdeploy.recording.recorder import start; start({str(self.session.folder)!r})")
+        recorder = "__import__('nbdeploy.recording.recorder', fromlist=['start'])"  # no name is left behind
+        self.run_silently(f"{recorder}.start({str(self.session.folder)!r}) and None")
         super().papermill_execute_cells()
         if all(cell.get("metadata", {}).get("papermill", {}).get("exception") is not True for cell in self.nb.cells):
             self.ask("write()")

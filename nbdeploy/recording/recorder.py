@@ -33,7 +33,7 @@ def start(folder: str, shell: Any = None) -> Recorder:
         from IPython import get_ipython
 
         shell = get_ipython()
-    os.environ["NBDEPLOY_RECORDING"] = "1"  # a %deploy inside the notebook must not start another deploy
+        os.environ["NBDEPLOY_RECORDING"] = "1"  # a %deploy inside the notebook must not start another deploy
     recorder = Recorder(Path(folder), shell)
     setattr(builtins, NAME, recorder)
     shell.ast_transformers.append(recorder)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import resource
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -149,29 +148,6 @@ def test_a_median_of_the_request(home: Home, tmp_path: Path) -> None:
     assert len(message.splitlines()) == 1
     verdicts = {each["name"]: each["verdict"] for each in ran.answer["gates"]}
     assert verdicts == {"reproduce": "pass", "faithful": "pass", "rowwise": "fail"}
-
-
-# what is there already ----------------------------------------------------------------------------------------------------
-
-
-def test_a_name_that_is_deployed_already_becomes_its_next_version(home: Home, tmp_path: Path) -> None:
-    first = deploy(home, notebook(tmp_path, *GOOD)).answer
-    other = "model = LinearRegression(fit_intercept=False).fit(X, price)"
-    second = deploy(home, notebook(tmp_path, IMPORTS, DATA, PREPARE, other, PREDICT)).answer
-    assert (first["version"], second["version"]) == ("1", "2")
-    assert home.deployed() | {"runs": 2} == {
-        "packages": [f"packages/{NAME}/{each}" for each in ("1", "1.json", "2", "2.json")],
-        "bentos": [f"{NAME}/1", f"{NAME}/2"],
-        "models": [f"{NAME}:1", f"{NAME}:2"],
-        "runs": 2,
-    }
-    row = "import pandas as pd, titanic; print(titanic.predict(pd.DataFrame({'Age': [22.0], 'Fare': [7.25]})))"
-    answers = [
-        subprocess.run([sys.executable, "-c", row], cwd=each["package"], capture_output=True, text=True).stdout
-        for each in (first, second)
-    ]
-    assert all(answers)
-    assert answers[0] != answers[1]
 
 
 # the disk -----------------------------------------------------------------------------------------------------------------

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.conftest import EXAMPLES, Deployed, Served, program, serving
+from tests.e2e.conftest import EXAMPLES, Deployed, Ran, Served, program, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,11 +144,37 @@ def test_the_exported_folder_is_served_by_bentoml_alone(
         assert_answers_like_the_notebook(server, own_answers("house_prices", tmp_path / "answers.json"))
 
 
-def test_nbdeploy_serve_serves_the_newest_version(deploy_example: Callable[[str], Deployed], tmp_path: Path) -> None:
-    deployed = deploy_example("reviews")
-    command = [program("nbdeploy"), "serve", "reviews", "--json"]
-    with serving(command, tmp_path / "log", env=deployed.home.environment, cwd=tmp_path) as server:
-        example = json.loads((deployed.package / "contract.json").read_text())["examples"][0]
+def test_the_package_is_one_function_with_the_notebooks_own_types(deployed: Deployed, tmp_path: Path) -> None:
+    """`from MODULE import predict` takes and gives what the notebook's variables held."""
+    shown = f"import {deployed.answer['module']} as m; print(m.predict.__name__, callable(m.train))"
+    ran = subprocess.run(
+        [sys.executable, "-c", shown], cwd=deployed.package, capture_output=True, text=True, timeout=120
+    )
+    assert (ran.stdout, ran.stderr) == ("predict True\n", "")
+
+
+# The last of this file: from here on there are two versions of `reviews`.
+
+
+def test_a_deployed_name_gets_its_next_version_and_the_first_is_still_served(
+    deploy_example: Callable[[str], Deployed], tmp_path: Path
+) -> None:
+    first = deploy_example("reviews")
+    shutil.copytree(EXAMPLES / "data", tmp_path / "data")
+    text = (EXAMPLES / "reviews.ipynb").read_text()
+    (tmp_path / "reviews.ipynb").write_text(text.replace("C=5.0", "C=1.0"))
+    assert first.home.nbdeploy("deploy", tmp_path / "reviews.ipynb", "--quiet") == Ran(0, "", "")
+
+    there = first.home.deployed()
+    assert [each for each in there["packages"] if "reviews" in each] == [
+        f"packages/reviews/{each}" for each in ("1", "1.json", "2", "2.json")
+    ]
+    assert [each for each in there["bentos"] if "reviews" in each] == ["reviews/1", "reviews/2"]
+    assert sorted(each for each in there["models"] if "reviews" in each) == ["reviews:1", "reviews:2"]
+
+    example = json.loads((first.package / "contract.json").read_text())["examples"][0]
+    command = [program("nbdeploy"), "serve", "reviews:1", "--json"]
+    with serving(command, tmp_path / "log", env=first.home.environment, cwd=tmp_path) as server:
         assert server.predict(example["request"]) == {"predictions": example["predictions"], "version": "1"}
         told = json.loads(server.log.read_text().splitlines()[0])
         assert told == {
@@ -154,15 +183,3 @@ def test_nbdeploy_serve_serves_the_newest_version(deploy_example: Callable[[str]
             "bento_tag": "reviews:1",
             "url": f"http://127.0.0.1:{server.port}",
         }
-
-
-def test_the_package_is_one_function_with_the_notebooks_own_types(deployed: Deployed, tmp_path: Path) -> None:
-    """`from MODULE import predict` takes and gives what the notebook's variables held."""
-    import subprocess
-    import sys
-
-    shown = f"import {deployed.answer['module']} as m; print(m.predict.__name__, callable(m.train))"
-    ran = subprocess.run(
-        [sys.executable, "-c", shown], cwd=deployed.package, capture_output=True, text=True, timeout=120
-    )
-    assert (ran.stdout, ran.stderr) == ("predict True\n", "")
