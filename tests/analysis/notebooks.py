@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 import sys
 import tempfile
@@ -18,7 +19,7 @@ from nbdeploy.analysis.serving import ServingPath, serving_path
 from nbdeploy.notebook.cells import Notebook, parse_notebook
 from nbdeploy.notebook.syntax import runnable
 from nbdeploy.recording.plan import plan_of
-from nbdeploy.recording.recorder import Recorder, start
+from nbdeploy.recording.recorder import NAME, Recorder, start
 
 __all__ = [
     "notebook_of",
@@ -134,3 +135,4 @@ def _shell() -> Iterator[Any]:
         yield InteractiveShell(config=config)
     finally:
         sys.modules["__main__"] = main
+        vars(builtins).pop(NAME, None)

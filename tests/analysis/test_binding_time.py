@@ -10,6 +10,7 @@ from tests.analysis.notebooks import path_of, served_source
 # served -----------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:The inplace keyword")
 def test_edits_of_the_input_in_place_are_served() -> None:
     edits = """
     df["a"] = df["a"].fillna(0)

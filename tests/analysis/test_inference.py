@@ -13,6 +13,9 @@ model = LinearRegression().fit(X_train, y_train)
 """
 
 
+pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+
+
 # output -----------------------------------------------------------------------------------------------------------------
 
 
@@ -107,7 +110,6 @@ def test_rows_that_train_test_split_took_are_bound_to_what_preprocess_makes() ->
         pytest.param("X_test = X", id="the same by another name"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 def test_rows_are_found_however_they_were_taken(glue: str) -> None:
     preprocess = ("preprocess", "X = df[['b']] * 2 + df[['b']].index.to_numpy().reshape(-1, 1)")
     path = path_of(DATA, preprocess, model_on("X"), glue, ("predict", "p = model.predict(X_test)"))

@@ -1,4 +1,4 @@
-"""Programs whose slices make another value than the program: known, and not followed yet."""
+"""Programs whose slices make another value than the program, or hold what they need not: known, and not mended yet."""
 
 from __future__ import annotations
 
@@ -262,5 +262,33 @@ NOT_YET = [
         x = os.path.isdir("made/inner")
         """,
         unsound="os.makedirs is not a change of the process",
+    ),
+    case(
+        "a plot by pandas of what the model has learnt",
+        "model",
+        """
+        import pandas as pd
+        model = {"weights": [1.0, 2.0]}
+        weights = pd.Series(model["weights"])
+        weights.sort_values().plot.barh(title="weights")
+        """,
+        "import pandas as pd",
+        'weights = pd.Series(model["weights"])',
+        'weights.sort_values().plot.barh(title="weights")',
+        unsound="`.plot.barh()` counts as a change of what is plotted: it is in train.py, whose lock has no matplotlib",
+    ),
+    case(
+        "a comprehension that is shown",
+        "model",
+        """
+        import pandas as pd
+        model = {"weights": [1.0, 2.0]}
+        words = pd.DataFrame({"a": model["weights"]})
+        {name: words[name].nlargest(1).index.tolist() for name in words}
+        """,
+        "import pandas as pd",
+        'words = pd.DataFrame({"a": model["weights"]})',
+        "{name: words[name].nlargest(1).index.tolist() for name in words}",
+        unsound="methods inside a comprehension that is shown count as changes, though nothing keeps what it makes",
     ),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from operator import ne
 from typing import Any
 
 __all__ = ["ATOL", "RTOL", "Comparison", "assert_same", "compare", "rows_of"]
@@ -110,7 +111,7 @@ def _missing(value: Any) -> bool:
     if value is None:
         return True
     try:
-        return bool(value != value)
+        return bool(ne(value, value))  # NaN is not equal to itself
     except (TypeError, ValueError):
         return type(value).__name__ == "NAType"
 

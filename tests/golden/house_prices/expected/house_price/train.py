@@ -5,7 +5,6 @@ Made by nbdeploy from house_prices.ipynb; the comments name the cells.
 
 from __future__ import annotations
 
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,6 @@ def train(out: str | Path | None = None, *, test_size: float = 0.25, seed: int =
     # cell 10
     scaler = StandardScaler()
     X_train = scaler.fit_transform(add_features(X_train))
-    kept_scaler = deepcopy(scaler)  # scaler may be changed below
 
     # cell 12
     model = GradientBoostingRegressor(
@@ -44,7 +42,7 @@ def train(out: str | Path | None = None, *, test_size: float = 0.25, seed: int =
     )
     model.fit(X_train, y_train)
 
-    made: dict[str, Any] = {"scaler": kept_scaler, "model": model}
+    made: dict[str, Any] = {"scaler": scaler, "model": model}
     if out is not None:
         for name, value in made.items():
             artifacts.save(name, value, Path(out))
