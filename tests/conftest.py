@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Iterator
 
     from nbdeploy.proving.prove import Proven
     from nbdeploy.recording.recording import Recording
@@ -34,6 +34,13 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true"}
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"):
         os.environ.pop(name, None)
+
+
+@pytest.fixture(autouse=True)
+def _no_recording_goes_on() -> Iterator[None]:
+    """Take away what a recorder that a test started in this process has set: kernels of later tests would inherit it."""
+    yield
+    os.environ.pop("NBDEPLOY_RECORDING", None)
 
 
 # in CI nothing is left out silently ---------------------------------------------------------------------------------------

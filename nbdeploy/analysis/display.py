@@ -38,12 +38,23 @@ def shows(value: ast.expr, displays: frozenset[str]) -> bool:
         return _calls_display(value, displays) or method_name(value) in known.DISPLAY_METHODS
     if isinstance(value, ast.Tuple):
         return all(shows(each, displays) for each in value.elts)
+    if isinstance(value, ast.ListComp | ast.SetComp | ast.DictComp):
+        return all(_asks(each) for each in ast.walk(value) if isinstance(each, ast.Call))
     return isinstance(value, ast.Constant | ast.Name | ast.Attribute | ast.Subscript | ast.Compare | ast.JoinedStr)
+
+
+def _asks(call: ast.Call) -> bool:
+    """A call that is known to change nothing."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id in known.ASKING_FUNCTIONS
+    return method_name(call) in known.FRESH_METHODS
 
 
 def _calls_display(call: ast.Call, displays: frozenset[str]) -> bool:
     function: ast.expr = call.func
     while isinstance(function, ast.Attribute | ast.Subscript | ast.Call):
+        if isinstance(function, ast.Attribute) and function.attr == "plot":
+            return True  # counts.plot.barh()
         function = function.func if isinstance(function, ast.Call) else function.value
     if not isinstance(function, ast.Name):
         return False

@@ -111,5 +111,5 @@ def changed_arguments(call: ast.Call, summary: Summary) -> list[ast.expr]:
         beyond = position >= len(summary.order) or isinstance(argument, ast.Starred)
         if (beyond and summary.parameters) or (not beyond and summary.order[position] in summary.parameters):
             found.append(argument)
-    found += [each.value for each in call.keywords if each.arg is None or each.arg in summary.parameters]
+    found += [each.value for each in call.keywords if each.arg in summary.parameters]
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 __all__ = [
     "AMBIENT",
+    "ASKING_FUNCTIONS",
     "DISPLAY_FUNCTIONS",
     "DISPLAY_METHODS",
     "DISPLAY_MODULES",
@@ -188,6 +189,12 @@ DISPLAY_METHODS = frozenset(
     }
 )
 
+# Builtins that change nothing, whatever they are given.
+ASKING_FUNCTIONS = frozenset(
+    {"abs", "bool", "dict", "enumerate", "float", "format", "int", "isinstance", "len", "list", "max", "min", "range",
+     "repr", "reversed", "round", "set", "sorted", "str", "sum", "tuple", "type", "zip"}
+)  # fmt: skip
+
 # Methods that answer with an object of its own: changing the answer does not change the receiver.
 FRESH_METHODS = (DISPLAY_METHODS - {"items", "keys", "parameters", "state_dict", "values"}) | {
     "agg",
@@ -225,6 +232,8 @@ FRESH_METHODS = (DISPLAY_METHODS - {"items", "keys", "parameters", "state_dict",
     "lower",
     "map",
     "merge",
+    "nlargest",
+    "nsmallest",
     "numpy",
     "pivot_table",
     "predict",

@@ -153,7 +153,7 @@ def read_program(notebook: Notebook) -> Program:
     """Return the statements of all Python cells that run (`skip` cells don't)."""
     cells = [cell for cell in notebook.cells if cell.code is not None and cell.role is not Role.SKIP]
     parsed = [(cell, _parse(cell)) for cell in cells]
-    modules, displays = _imported(node for _, nodes in parsed for node in nodes)
+    modules, displays = _imported([node for _, nodes in parsed for node in nodes])
     statements: list[Statement] = []
     for cell, nodes in parsed:
         lines = python_lines(cell.code.python) if cell.code else []
@@ -269,7 +269,11 @@ def _imported(nodes: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str]
                 modules.add(name)
                 if origin.split(".")[0] in known.DISPLAY_MODULES:
                     displays.add(name)
-    return frozenset(modules), frozenset(displays)
+    stored = [
+        each for each in _walk_statements(nodes) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+    ]
+    bound = {each.id for each in stored}  # a name that is also bound otherwise is no module everywhere
+    return frozenset(modules - bound), frozenset(displays - bound)
 
 
 def _walk_statements(nodes: Iterable[ast.stmt]) -> Iterator[ast.AST]:

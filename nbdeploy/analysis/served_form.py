@@ -38,7 +38,8 @@ def fitted_receivers(statement: Statement) -> tuple[str, ...]:
     calls = statement.effects.trains
     if not calls or any(each.method != "fit_transform" or each.receiver is None for each in calls):
         return ()
-    return tuple(dict.fromkeys(each.receiver for each in calls if each.receiver is not None))
+    names = tuple(dict.fromkeys(each.receiver for each in calls if each.receiver is not None))
+    return () if set(names) & statement.effects.defs else names  # made in the statement itself: a new one every time
 
 
 def transforming(statement: Statement, modules: frozenset[str], displays: frozenset[str]) -> Statement:

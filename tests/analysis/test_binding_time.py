@@ -253,9 +253,6 @@ def test_an_answer_that_does_not_depend_on_the_input_is_refused() -> None:
     assert "make the predict cell read X" in found.fix
 
 
-@pytest.mark.xfail(
-    strict=True, reason="an object made and fitted inside a loop is served as a new one that was never fitted"
-)
 def test_fit_transform_inside_a_loop_is_refused() -> None:
     preprocess = """
     X = df[["b"]].copy()

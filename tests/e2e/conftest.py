@@ -28,11 +28,11 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "example_notebooks"
 MINUTES = 60.0
 JSON = {"Content-Type": "application/json"}
-ERASED = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "JPY_SESSION_NAME", "PYTHONPATH")
+ERASED = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "JPY_SESSION_NAME", "NBDEPLOY_RECORDING", "PYTHONPATH")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything here as slow, and keep what shares an expensive fixture on one xdist worker."""
+    """Mark everything here as slow."""
     for item in items:
         if Path(item.path).parent == Path(__file__).parent:
             item.add_marker(pytest.mark.slow)

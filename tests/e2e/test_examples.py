@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("examples")
-
 KEYS = {"ok", "name", "version", "package", "module", "bento_tag", "bento_path", "run_id", "experiment", "input"}
 KEYS |= {"output", "bindings", "gates", "diagnostics", "seconds"}
 PROVEN = ("reproduce", "faithful", "rowwise", "served", "tested")

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nbdeploy.packaging.search_places import search_places
-from tests.e2e.conftest import ERASED, MINUTES, Deployed, program, serving
+from tests.e2e.conftest import ERASED, EXAMPLES, MINUTES, Home, program, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
-
-pytestmark = pytest.mark.xdist_group("examples")
 
 
 @pytest.fixture(scope="module")
-def package(deploy_example: Callable[[str], Deployed], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere") / "package"
-    shutil.copytree(deploy_example("churn").package, folder)
+    ran = shared_home.nbdeploy("export", EXAMPLES / "churn.ipynb", "--out", folder, "--json")
+    assert ran.status == 0, ran.stderr
     return folder
 
 

@@ -70,9 +70,8 @@ def settled(path: Path) -> str:
         text = re.sub(r"\d+ exact versions, with.*?\|", "N exact versions |", text)
         return re.sub(r"[\d,]+ \|$", "N |", text, flags=re.MULTILINE)
     if path.suffix in {".toml", ".yaml"}:
-        return re.sub(
-            r"(?<===)[\w.*+]+|(?<=version: \")[\d.]+", "0", text
-        )  # still a version, so that tools can read the file
+        # 0 is a version too, so that tools can still read the file.
+        return re.sub(r"(?<===)[\w.*+]+|(?<=version: \")[\d.]+", "0", text)
     return text
 
 

@@ -29,6 +29,10 @@ FIT = "model = LinearRegression().fit(X, y)"
 PREDICT = ("predict", "p = model.predict(X)")
 
 CASES: dict[str, list[Any]] = {
+    "options handed on with two stars": [
+        "def f(*a, **k):\n    return sum(a) + k.get('z', 0)\noptions = {'z': 3}\nrows = [1, 2]",
+        ("predict", "p = [f(v, **options) for v in rows]"),
+    ],
     "a plain notebook": [DATA, ("preprocess", "X = df[['b']] * 2"), FIT, PREDICT],
     "an answer that is an expression": [DATA, "X = df[['b']]\nk = 2", FIT, ("predict", "model.predict(X) * k")],
     "an answer over several lines": [
@@ -185,13 +189,6 @@ NOT_YET: dict[str, tuple[str, list[Any]]] = {
         [
             "def make(k):\n    def f(v):\n        return v * k\n    return f\ng = make(3)\nrows = [1, 2]",
             ("predict", "p = [g(v) for v in rows]"),
-        ],
-    ),
-    "options handed on with two stars": (
-        "`f(**options)` gives f a dict of its own: nothing that requests share is changed",
-        [
-            "def f(*a, **k):\n    return sum(a) + k.get('z', 0)\noptions = {'z': 3}\nrows = [1, 2]",
-            ("predict", "p = [f(v, **options) for v in rows]"),
         ],
     ),
 }

@@ -167,4 +167,41 @@ CONTROL = [
         "x",
         "y = 2",
     ),
+    case(
+        "a class that is imported by the name of its instance",
+        "x",
+        """
+        from sklearn.linear_model import LinearRegression as model
+        X = [[1.0], [2.0], [3.0]]
+        model = model()
+        model.fit(X, [1.0, 2.0, 4.0])
+        x = model.coef_.tolist()
+        """,
+    ),
+    case(
+        "a plot by pandas of what the model has learnt",
+        "model",
+        """
+        import pandas as pd
+        model = {"weights": [1.0, 2.0]}
+        weights = pd.Series(model["weights"])
+        weights.sort_values().plot.barh(title="weights")
+        """,
+        "import pandas as pd",
+        'weights = pd.Series(model["weights"])',
+        'weights.sort_values().plot.barh(title="weights")',
+    ),
+    case(
+        "a comprehension that is shown",
+        "model",
+        """
+        import pandas as pd
+        model = {"weights": [1.0, 2.0]}
+        words = pd.DataFrame({"a": model["weights"]})
+        {name: words[name].nlargest(1).index.tolist() for name in words}
+        """,
+        "import pandas as pd",
+        'words = pd.DataFrame({"a": model["weights"]})',
+        "{name: words[name].nlargest(1).index.tolist() for name in words}",
+    ),
 ]

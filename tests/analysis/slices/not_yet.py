@@ -13,18 +13,6 @@ LATE = "a function that something holds is called later, with the globals of the
 
 NOT_YET = [
     case(
-        "a class that is imported by the name of its instance",
-        "x",
-        """
-        from sklearn.linear_model import LinearRegression as model
-        X = [[1.0], [2.0], [3.0]]
-        model = model()
-        model.fit(X, [1.0, 2.0, 4.0])
-        x = model.coef_.tolist()
-        """,
-        unsound="a name that is imported anywhere counts as a module everywhere, so that `model.fit` changes nothing",
-    ),
-    case(
         "rows sampled to look at them, after a seed",
         "x",
         """
@@ -262,33 +250,5 @@ NOT_YET = [
         x = os.path.isdir("made/inner")
         """,
         unsound="os.makedirs is not a change of the process",
-    ),
-    case(
-        "a plot by pandas of what the model has learnt",
-        "model",
-        """
-        import pandas as pd
-        model = {"weights": [1.0, 2.0]}
-        weights = pd.Series(model["weights"])
-        weights.sort_values().plot.barh(title="weights")
-        """,
-        "import pandas as pd",
-        'weights = pd.Series(model["weights"])',
-        'weights.sort_values().plot.barh(title="weights")',
-        unsound="`.plot.barh()` counts as a change of what is plotted: it is in train.py, whose lock has no matplotlib",
-    ),
-    case(
-        "a comprehension that is shown",
-        "model",
-        """
-        import pandas as pd
-        model = {"weights": [1.0, 2.0]}
-        words = pd.DataFrame({"a": model["weights"]})
-        {name: words[name].nlargest(1).index.tolist() for name in words}
-        """,
-        "import pandas as pd",
-        'words = pd.DataFrame({"a": model["weights"]})',
-        "{name: words[name].nlargest(1).index.tolist() for name in words}",
-        unsound="methods inside a comprehension that is shown count as changes, though nothing keeps what it makes",
     ),
 ]

@@ -71,7 +71,6 @@ def train(out: str | Path | None = None) -> dict[str, Any]:
 
     # cell 18
     weights = pd.Series(model[-1].coef_[0], index=model[0].get_feature_names_out())
-    weights.sort_values().plot.barh(figsize=(6, 6), title="log-odds of leaving")
 
     made: dict[str, Any] = {"medians": medians, "model": model}
     if out is not None:

@@ -54,7 +54,6 @@ def train(out: str | Path | None = None) -> dict[str, Any]:
     words = pd.DataFrame(
         model["classifier"].coef_.T, index=model["tfidf"].get_feature_names_out(), columns=model.classes_
     )
-    {sentiment: words[sentiment].nlargest(8).index.tolist() for sentiment in words}
 
     made: dict[str, Any] = {"model": model}
     if out is not None:
