@@ -69,9 +69,6 @@ def train(out: str | Path | None = None) -> dict[str, Any]:
     model = make_pipeline(columns, LogisticRegression(C=0.5, max_iter=1000))
     model.fit(X_train, y_train)
 
-    # cell 18
-    weights = pd.Series(model[-1].coef_[0], index=model[0].get_feature_names_out())
-
     made: dict[str, Any] = {"medians": medians, "model": model}
     if out is not None:
         for name, value in made.items():

@@ -50,11 +50,6 @@ def train(out: str | Path | None = None) -> dict[str, Any]:
     )
     model.fit(documents_train, y_train)
 
-    # cell 13
-    words = pd.DataFrame(
-        model["classifier"].coef_.T, index=model["tfidf"].get_feature_names_out(), columns=model.classes_
-    )
-
     made: dict[str, Any] = {"model": model}
     if out is not None:
         for name, value in made.items():
