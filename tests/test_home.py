@@ -105,7 +105,9 @@ def test_deploys_at_the_same_time_get_numbers_of_their_own() -> None:
 
 def test_a_number_that_is_taken_elsewhere_is_passed_over() -> None:
     publish("titanic")
-    with claim_version("titanic", lambda name, version: (name, version) in {("titanic", "2"), ("titanic", "3")}) as claim:
+    with claim_version(
+        "titanic", lambda name, version: (name, version) in {("titanic", "2"), ("titanic", "3")}
+    ) as claim:
         assert claim.version == "4"
     assert visible("titanic") == ["1", "4"]
 
