@@ -5,6 +5,8 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 DONE := $(VENV)/.setup-done
 export UV_HTTP_TIMEOUT ?= 180
+# Two workers, each test file whole on one of them: what is dear to set up is shared by the tests of a file.
+WORKERS ?= 2
 PYTEST_OPTIONS ?=
 
 .DEFAULT_GOAL := help
@@ -19,7 +21,7 @@ demo: $(DONE) ## deploy an example notebook and ask the service
 	@$(PYTHON) scripts/demo.py
 
 test: $(DONE) ## run all tests (PYTEST_OPTIONS="-m 'not slow'" leaves the long ones out)
-	@$(PYTHON) -m pytest -q $(PYTEST_OPTIONS)
+	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
 check: $(DONE) ## lint, format, types and the arrows between the folders
 	$(VENV)/bin/ruff check .
