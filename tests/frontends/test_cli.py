@@ -165,7 +165,9 @@ def test_ctrl_c_ends_a_command_with_130(tmp_path: Path) -> None:
 
     folder = package(tmp_path / "made", "import time\nprint('started', flush=True)\ntime.sleep(60)")
     command = [sys.executable, "-m", "nbdeploy.frontends.cli", "run", str(folder), "train"]
-    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}  # a job in the background is deaf to it
+    heard = {
+        "preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    }  # a job in the background is deaf to it
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True, **heard
     ) as process:
