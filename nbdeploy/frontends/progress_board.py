@@ -46,7 +46,8 @@ class Line:
     @property
     def detail(self) -> str:
         """Return `3 of 12 cells, 4.1 s, why`, as far as it is known."""
-        count = f"{self.done} of {self.total} cells" if self.done is not None and self.total else ""
+        told = self.done is not None and self.total and (self.running or self.done == self.total)
+        count = f"{self.done} of {self.total} {'requests' if self.part_of else 'cells'}" if told else ""
         seconds = f"{self.seconds:.1f} s" if self.seconds is not None else ""
         return ", ".join(part for part in (count, seconds, self.text) if part)
 

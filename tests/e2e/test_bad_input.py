@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import resource
 import subprocess
@@ -86,6 +87,17 @@ def test_a_tag_that_is_nearly_a_role(home: Home, tmp_path: Path) -> None:
     ran = deploy(home, path)
     assert "'predic' looks like a role" in refused(ran, home, status=1, code="NBD006", cell=4)
     assert "did you mean 'predict'?" in ran.problem["fix"]
+
+
+def test_a_hint_about_the_notebook_is_told_beside_the_error(home: Home, tmp_path: Path) -> None:
+    path = notebook(tmp_path, IMPORTS, DATA, PREPARE, FIT)
+    metadata = {"kernelspec": {"name": "python2", "language": "python", "display_name": "Python 2"}}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"metadata": metadata}))
+    ran = deploy(home, path)
+    assert [(each["code"], each["severity"]) for each in ran.answer["diagnostics"]] == [
+        ("NBD201", "error"),
+        ("NBD003", "warning"),
+    ]
 
 
 def test_a_syntax_error(home: Home, tmp_path: Path) -> None:
@@ -192,6 +204,22 @@ def test_out_in_a_read_only_folder(home: Home, tmp_path: Path, read_only: Path) 
     assert "can't be written" in refused(ran, home, status=3, code="NBD403")
     assert "record" not in ran.stderr  # nobody waits for a notebook first
     assert list(read_only.iterdir()) == []
+
+
+def test_out_that_holds_something_else(home: Home, tmp_path: Path) -> None:
+    out = tmp_path / "mine"
+    out.mkdir()
+    (out / "thesis.txt").write_text("years of work")
+    ran = deploy(home, notebook(tmp_path, *GOOD), "--out", out)
+    refused(ran, home, status=2, code="NBD710")
+    assert "record" not in ran.stderr
+    assert [each.name for each in out.iterdir()] == ["thesis.txt"]
+
+
+def test_out_below_a_file(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    ran = deploy(home, notebook(tmp_path, *GOOD), "--out", tmp_path / "file" / "titanic")
+    assert "not writable" in refused(ran, home, status=3, code="NBD403")
 
 
 def test_a_read_only_data_folder(home: Home, tmp_path: Path, read_only: Path) -> None:

@@ -96,6 +96,24 @@ def test_a_log_gets_one_line_for_each_beginning_and_end() -> None:
     ]
 
 
+def test_in_a_log_a_stage_that_is_entered_again_tells_its_own_seconds_and_a_gate_is_told_once() -> None:
+    out = io.StringIO()
+    with plain_view(out) as progress:
+        for seconds in (1.0, 4.0):
+            progress(Event("prove", "start", "asking"))
+            progress(Event("prove", "done", seconds=seconds))
+        progress(Event("served", "done", "20 rows\nand more", part_of="prove", seconds=2.0))
+        progress(Event("served", "done", "20 rows\nand more", part_of="prove"))
+    again = ["▸ prove      asking", "✓ prove      1.0 s", "▸ prove      asking", "✓ prove      3.0 s"]
+    assert out.getvalue().splitlines() == [*again, "  ✓ served     2.0 s, 20 rows"]
+
+
+def test_a_count_that_is_not_full_is_not_told_once_the_stage_is_done() -> None:
+    assert as_text(board(*EVENTS[:2], Event("record", "done", seconds=1.0))).splitlines()[0] == "✓ record     1.0 s"
+    asked = Event("served", "update", part_of="prove", done=1, total=2)
+    assert "▸ served     1 of 2 requests" in as_text(board(asked))
+
+
 def test_a_terminal_gets_a_table_that_ends_with_what_failed() -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
