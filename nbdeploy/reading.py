@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from nbdeploy.analysis.imported import star_modules
 from nbdeploy.analysis.program import Program, read_program
 from nbdeploy.errors import Diagnostic, NotebookError
-from nbdeploy.notebook.cells import parse_notebook
+from nbdeploy.notebook.cells import Notebook, parse_notebook
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["open_notebook"]
+__all__ = ["open_notebook", "program_of"]
 
 
 def open_notebook(path: Path) -> Program:
@@ -28,4 +29,15 @@ def open_notebook(path: Path) -> Program:
             code="NBD001", message=f"is not UTF-8 text: {problem.reason}", fix="save it as UTF-8, as Jupyter does"
         )
         raise NotebookError(diagnostic).in_notebook(str(path)) from None
-    return read_program(parse_notebook(text, str(path)))
+    return program_of(parse_notebook(text, str(path)), path.parent)
+
+
+def program_of(notebook: Notebook, folder: Path) -> Program:
+    """Return the program of a notebook that stands in a folder; star imports are resolved as the modules there have it."""
+    modules = star_modules(notebook)
+    if not modules:
+        return read_program(notebook)
+    from nbdeploy.star_imports import star_names
+
+    names = star_names(modules, folder)
+    return read_program(notebook, {module: found for module, found in names.items() if isinstance(found, tuple)})

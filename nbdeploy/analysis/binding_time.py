@@ -11,7 +11,6 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from nbdeploy.analysis.knowledge import TRAINING_METHODS
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.served_form import fitted_receivers, transforming, without_display
 from nbdeploy.notebook.cells import Role
@@ -115,10 +114,10 @@ class _Walk:
         if self.source.after is not None and statement.index == self.source.after.index:
             self.dynamic.add(self.source.name)
             return
-        pruned = without_display(statement, self.program.modules, self.program.displays)
+        pruned = without_display(statement, self.program.imported)
         receivers = frozenset(fitted_receivers(pruned))
         if receivers and not self.dynamic & receivers:
-            pruned = transforming(pruned, self.program.modules, self.program.displays)
+            pruned = transforming(pruned, self.program.imported)
         if not self._depends(pruned):
             self._static(pruned, statement)
         elif pruned.effects.trains:
@@ -157,7 +156,7 @@ class _Walk:
                 self.troubles.append(Trouble("reads global", original, detail))
             for shared in _declared_global(definition):
                 self.troubles.append(Trouble("shared state", original, shared))
-            training = _training_inside(definition)
+            training = _training_inside(definition, self.program.imported.known.training_methods)
             if training:
                 self.troubles.append(Trouble("function trains", original, f"{name}:{training}"))
         trained = {each.receiver for each in statement.effects.trains}  # told as training, not as shared state
@@ -190,12 +189,12 @@ def _declared_global(definition: Statement) -> list[str]:
     return sorted({name for node in nodes for name in node.names})
 
 
-def _training_inside(definition: Statement) -> str:
+def _training_inside(definition: Statement, methods: frozenset[str]) -> str:
     """Return the training method that a function's body calls, or an empty text."""
     if isinstance(definition.node, ast.ClassDef):
         return ""  # a class's methods train when called by name: seen where they are called
     for node in ast.walk(definition.node):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in TRAINING_METHODS:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in methods:
             return node.func.attr
     return ""
 
@@ -244,5 +243,5 @@ def _backward(
 def _contributes(program: Program, statement: Statement, needed: set[str]) -> bool:
     if statement.effects.defs & needed:
         return True
-    changed = {other for name in statement.effects.mutates for other in program.shares(name)}
+    changed = program.touched_by(statement)
     return bool(changed & needed)

@@ -8,23 +8,29 @@ defined: those reads are `late`.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 from nbdeploy.analysis.display import is_display
-from nbdeploy.analysis.targets import bound_by_import, plain_targets
-from nbdeploy.analysis.visitor import AMBIENT_STATE, EVERYTHING, FILES, TrainingCall, Visitor
+from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.sharing import Share
+from nbdeploy.analysis.summary import Functions
+from nbdeploy.analysis.targets import plain_targets
+from nbdeploy.analysis.visitor import TrainingCall, Visitor
 
-__all__ = ["AMBIENT_STATE", "EVERYTHING", "FILES", "Effects", "TrainingCall", "effects_of"]
+__all__ = ["NO_EFFECTS", "Effects", "TrainingCall", "effects_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """What a statement does. All sets hold top-level names of the notebook (and the pseudo-names of `visitor`).
+    """What a statement does. All sets hold top-level names of the notebook (and pseudo-names: seeds, files, options).
 
     `defs` are bound; of these `kills` are certainly bound anew, whatever branch is taken. `refs` are read while the
-    statement runs; `late` when a function that it defines is called. `mutates` are changed in place, as far as is known;
-    `may_change` besides by calls that nobody knows. `aliases` are pairs of names that may share an object afterwards.
+    statement runs; `late` when a function that it defines is called. `mutates` are changed in place, as far as is known,
+    of these `shallow` only in what they hold themselves; `may_change` besides by calls that nobody knows. `aliases` tell
+    which names share objects afterwards. `calls` are called by name, `handed` given to calls of the notebook's own code or
+    of methods that nobody knows; `works` are those that may be put to work, so that they draw random numbers if they are of
+    that kind. `consumable` are bound to what changes when it is only used: iterators, generators of random numbers.
     """
 
     defs: frozenset[str] = frozenset()
@@ -32,72 +38,87 @@ class Effects:
     refs: frozenset[str] = frozenset()
     late: frozenset[str] = frozenset()
     mutates: frozenset[str] = frozenset()
+    shallow: frozenset[str] = frozenset()
     may_change: frozenset[str] = frozenset()
-    aliases: frozenset[tuple[str, str]] = frozenset()
+    aliases: frozenset[Share] = frozenset()
     calls: frozenset[str] = frozenset()
+    handed: frozenset[str] = frozenset()
+    works: frozenset[str] = frozenset()
+    consumable: frozenset[str] = frozenset()
+    drawing: frozenset[str] = frozenset()
+    settled: frozenset[str] = frozenset()
+    training_draws: frozenset[str] = frozenset()
+    flat: Mapping[str, frozenset[str]] = field(default_factory=dict)
     trains: tuple[TrainingCall, ...] = ()
     display: bool = False
 
 
-def effects_of(
-    statement: ast.stmt,
-    modules: frozenset[str] = frozenset(),
-    displays: frozenset[str] = frozenset(),
-    *,
-    shown: bool = False,
-) -> Effects:
-    """Return the effects of a top-level statement.
+NO_EFFECTS = Effects()
 
-    `modules` are the names bound by imports anywhere in the notebook, `displays` those of them that only show things.
-    `shown` says that the statement ends its cell, so that the value of an expression is displayed, not thrown away.
+
+def effects_of(
+    statement: ast.stmt, imported: Imported, functions: Functions | None = None, *, shown: bool = False
+) -> Effects:
+    """Return the effects of a top-level statement of a notebook with these imports.
+
+    `functions` are those that the notebook has defined before. `shown` says that the statement ends its cell, so that the
+    value of an expression is displayed, not thrown away.
     """
-    visitor = Visitor(modules, displays)
+    visitor = Visitor(imported, functions)
     if isinstance(statement, ast.Expr) and shown:
         visitor.visit(statement.value)
     else:
         visitor.visit(statement)
-    visitor.refs -= frozenset(_bound_first(statement)) - visitor.mutates
+    visitor.refs -= frozenset(_bound_first(statement, imported))
     return Effects(
         defs=frozenset(visitor.defs),
-        kills=_kills(statement) & frozenset(visitor.defs),
+        kills=_kills(statement, imported) & frozenset(visitor.defs),
         refs=frozenset(visitor.refs),
         late=frozenset(visitor.late),
         mutates=frozenset(visitor.mutates),
+        shallow=frozenset((visitor.mutates | visitor.may_change) - visitor.deeply),
         may_change=frozenset(visitor.may_change),
         aliases=frozenset(visitor.aliases),
         calls=frozenset(visitor.calls),
+        handed=frozenset(visitor.handed),
+        works=frozenset(visitor.works),
+        consumable=frozenset(visitor.consumable),
+        drawing=frozenset(visitor.drawing),
+        settled=frozenset(visitor.settled),
+        training_draws=frozenset(visitor.training_draws),
+        flat=visitor.flat,
         trains=tuple(visitor.trains),
-        display=is_display(statement, displays),
+        display=is_display(statement, imported),
     )
 
 
-def _bound_first(statement: ast.stmt) -> Iterator[str]:
+def _bound_first(statement: ast.stmt, imported: Imported) -> Iterator[str]:
     """Names that a loop or a `with` certainly binds before its own body reads them."""
     if isinstance(statement, ast.For | ast.AsyncFor):
         targets = set(plain_targets(statement.target))
         read_by_iterable = {each.id for each in ast.walk(statement.iter) if isinstance(each, ast.Name)}
         yield from targets - read_by_iterable
-        yield from _bound_in(statement.body, read_by_iterable)
+        yield from _bound_in(statement.body, read_by_iterable, imported)
     elif isinstance(statement, ast.With | ast.AsyncWith):
         entered = {name for item in statement.items if item.optional_vars for name in plain_targets(item.optional_vars)}
         read = {
             each.id for item in statement.items for each in ast.walk(item.context_expr) if isinstance(each, ast.Name)
         }
         yield from entered - read
-        yield from _bound_in(statement.body, read)
+        yield from _bound_in(statement.body, read, imported)
 
 
-def _bound_in(body: list[ast.stmt], read: set[str]) -> Iterator[str]:
+def _bound_in(body: list[ast.stmt], read: set[str], imported: Imported) -> Iterator[str]:
     bound: set[str] = set()
     for each in body:
-        effects = effects_of(each)
+        effects = effects_of(each, imported)
         read |= effects.refs - bound
         fresh = effects.kills - read
         bound |= fresh
         yield from fresh
 
 
-def _kills(statement: ast.stmt) -> frozenset[str]:
+def _kills(statement: ast.stmt, imported: Imported) -> frozenset[str]:
     """Names that are certainly bound by the statement, whatever happens in it."""
     match statement:
         case ast.Assign(targets=targets):
@@ -107,14 +128,15 @@ def _kills(statement: ast.stmt) -> frozenset[str]:
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return frozenset({statement.name})
         case ast.Import() | ast.ImportFrom():
-            return frozenset(bound_by_import(statement))
+            return imported.bound_by(statement)
         case ast.With() | ast.AsyncWith():
             # only what is entered: a context manager may swallow an error half-way through the body
             return frozenset(
                 name for item in statement.items if item.optional_vars for name in plain_targets(item.optional_vars)
             )
         case ast.If(body=body, orelse=orelse) if orelse:
-            return frozenset(n for s in body for n in _kills(s)) & frozenset(n for s in orelse for n in _kills(s))
+            branches = [{name for each in block for name in _kills(each, imported)} for block in (body, orelse)]
+            return frozenset(branches[0] & branches[1])
         case ast.Delete(targets=targets):
             return frozenset(name for target in targets for name in plain_targets(target))
         case _:

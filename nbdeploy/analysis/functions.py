@@ -3,64 +3,132 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from nbdeploy.analysis import knowledge as known
-from nbdeploy.analysis.targets import argument_names, plain_targets
+from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.sharing import CODE, How, Share
+from nbdeploy.analysis.statement import Statement
+from nbdeploy.analysis.summary import Summary
+from nbdeploy.analysis.targets import argument_names, roots
 from nbdeploy.analysis.visitor import Scope, Visitor, declared_outer, local_names
 
-__all__ = ["Summary", "changed_arguments", "summary_of"]
+__all__ = ["summaries_of", "summary_of"]
 
-FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """`parameters` (by name) whose object a call may change; globals that it `changes` in place or `rebinds`."""
-
-    parameters: frozenset[str] = frozenset()
-    order: tuple[str, ...] = ()
-    changes: frozenset[str] = frozenset()
-    rebinds: frozenset[str] = frozenset()
+FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-def summary_of(node: ast.stmt, modules: frozenset[str]) -> Summary:
-    """Return the summary of a function, a class (any of its methods may be called), or a lambda with a name."""
-    if isinstance(node, ast.ClassDef):
-        inner = [summary_of(each, modules) for each in node.body if isinstance(each, FunctionNode)]
-        changes = frozenset(name for each in inner for name in each.changes)
-        return Summary(changes=changes, rebinds=frozenset(name for each in inner for name in each.rebinds))
+def summaries_of(statements: Iterable[Statement], imported: Imported) -> dict[int, Summary]:
+    """Return, by the index of the statement that makes them, what calls of the notebook's functions do.
+
+    A parameter that is handed on to a function which changes its own is changed: the least solution over the call graph,
+    in which a name stands for all functions that it ever means.
+    """
+    found = {each.index: summary_of(each.node, imported) for each in statements if _makes_code(each)}
+    named = [(each.effects.defs, found[each.index]) for each in statements if each.index in found]
+    changing = {name for names, summary in named if summary.parameters for name in names}
+    growing = True
+    while growing:
+        growing = False
+        for each in statements:
+            summary = found.get(each.index)
+            handed = {name for name, callee in summary.hands if callee in changing} if summary else set()
+            if summary and not handed <= summary.parameters:
+                found[each.index] = replace(summary, parameters=summary.parameters | handed)
+                growing |= not each.effects.defs <= changing
+                changing |= each.effects.defs
+    return found
+
+
+def _makes_code(statement: Statement) -> bool:
+    return any(each.other == CODE for each in statement.effects.aliases)
+
+
+def summary_of(node: ast.AST, imported: Imported) -> Summary:
+    """Return what calling any of the functions does that the node is or holds: a class's methods, lambdas in a table."""
     if isinstance(node, FunctionNode):
-        names = argument_names(node.args) | local_names(node.body)
-        body: list[ast.stmt] = node.body
-        arguments = node.args
-    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-        names, arguments = argument_names(node.value.args), node.value.args
-        body = [ast.Expr(node.value.body)]
-    else:
-        return Summary()
-    outer = declared_outer(node)
-    visitor = Visitor(modules, frozenset())
-    visitor.scopes.append(Scope(names - outer))
-    for each in body:
-        visitor.visit(each)
-    order = tuple(each.arg for each in (*arguments.posonlyargs, *arguments.args))
-    changed = _changed_parameters(body, argument_names(arguments))
-    own = (
-        _names_of(node) if changed & _with_default(arguments) else frozenset()
-    )  # a list as default lives in the function
+        return _summary_of_function(node, imported)
+    inner = [summary_of(each, imported) for each in _functions_in(node)]
+    if len(inner) == 1:
+        return inner[0]
     return Summary(
-        parameters=changed,
-        order=order,
-        changes=frozenset(visitor.mutates | _kept(visitor)) | own,
-        rebinds=frozenset(visitor.defs & outer),
+        parameters=frozenset(name for each in inner for name in each.parameters),
+        changes=frozenset(name for each in inner for name in each.changes),
+        rebinds=frozenset(name for each in inner for name in each.rebinds),
+        hands=frozenset(pair for each in inner for pair in each.hands),
     )
 
 
-def _names_of(node: ast.stmt) -> frozenset[str]:
-    if isinstance(node, FunctionNode):
-        return frozenset({node.name})
-    return frozenset(name for each in getattr(node, "targets", []) for name in plain_targets(each))
+def _functions_in(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the outermost functions inside a node."""
+    for each in ast.iter_child_nodes(node):
+        if isinstance(each, FunctionNode):
+            yield each
+        else:
+            yield from _functions_in(each)
+
+
+def _summary_of_function(node: FunctionDef | ast.Lambda, imported: Imported) -> Summary:
+    body: list[ast.stmt] = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
+    names = argument_names(node.args) | local_names(body)
+    outer = declared_outer(node)
+    visitor = Visitor(imported, inside=True)
+    visitor.scopes.append(Scope(names - outer))
+    for each in body:
+        visitor.visit(each)
+    inner = _inner(body, imported)
+    parameters = argument_names(node.args)
+    changed = _changed_parameters(inner, body, parameters)
+    own = {node.name} if not isinstance(node, ast.Lambda) and changed & _with_default(node.args) else set()
+    return Summary(
+        parameters=changed,
+        order=tuple(each.arg for each in (*node.args.posonlyargs, *node.args.args)),
+        all_parameters=frozenset(parameters),
+        changes=frozenset(visitor.mutates | (visitor.may_change - visitor.calls) | own),  # a list as default lives on
+        rebinds=frozenset(visitor.defs & outer),
+        hands=frozenset(_handed_on(body, parameters)),
+        answers=_answers(inner, node, body),
+        is_generator=any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node)),
+    )
+
+
+def _inner(body: list[ast.stmt], imported: Imported) -> Visitor:
+    """Visit the body as if its own names were a notebook's."""
+    visitor = Visitor(imported, inside=True)
+    for each in body:
+        visitor.visit(each)
+    return visitor
+
+
+def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, body: list[ast.stmt]) -> frozenset[str] | None:
+    """Return the names whose objects the answer may be or hold, through all the names inside."""
+    if isinstance(node, ast.AsyncFunctionDef) or any(
+        isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node)
+    ):
+        return None
+    if isinstance(node, ast.Lambda):
+        found = visitor.reachable(node.body)
+    else:
+        returned = [each.value for each in _own_returns(body) if each.value is not None]
+        found = {name for each in returned for name in visitor.reachable(each)}
+    growing = True
+    while growing:
+        more = {pair.other for pair in visitor.aliases if pair.name in found} - found
+        found |= more
+        growing = bool(more)
+    own = local_names(body) - argument_names(node.args)
+    return frozenset(found - own)
+
+
+def _own_returns(body: list[ast.stmt]) -> Iterator[ast.Return]:
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, ast.Return):
+            yield each
+        elif not isinstance(each, FunctionNode | ast.ClassDef):
+            waiting += ast.iter_child_nodes(each)
 
 
 def _with_default(arguments: ast.arguments) -> frozenset[str]:
@@ -71,24 +139,33 @@ def _with_default(arguments: ast.arguments) -> frozenset[str]:
     return frozenset(each.arg for each, value in pairs if not isinstance(value, ast.Constant))
 
 
-def _kept(visitor: Visitor) -> set[str]:
-    return {name for name in visitor.may_change if name not in visitor.calls}
+def _changed_parameters(visitor: Visitor, body: list[ast.stmt], parameters: set[str]) -> frozenset[str]:
+    changed = visitor.mutates | (visitor.may_change - visitor.calls)
+    reached = {
+        name for each in changed for name in _reachable_from(each, visitor.aliases, deeply=each in visitor.deeply)
+    }
+    return frozenset(reached & parameters - _rebound_first(body, parameters, visitor.imported))
 
 
-def _changed_parameters(body: list[ast.stmt], parameters: set[str]) -> frozenset[str]:
-    visitor = Visitor(frozenset(), frozenset())
-    for each in body:
-        visitor.visit(each)
-    shared = {name: {name} for name in parameters}
-    for left, right in visitor.aliases:
-        for group in shared.values():
-            if {left, right} & group:
-                group |= {left, right}
-    rebound = _rebound_first(body, parameters)
-    return frozenset(name for name in parameters - rebound if shared[name] & visitor.mutates)
+def _reachable_from(name: str, aliases: Iterable[Share], *, deeply: bool) -> set[str]:
+    """Return the names whose objects are changed with those of `name`."""
+    found, waiting = {name}, [name]
+    while waiting:
+        each = waiting.pop()
+        others = {pair.other for pair in aliases if pair.name == each and (deeply or pair.how is not How.HOLDS)}
+        waiting += others - found
+        found |= others
+    return found
 
 
-def _rebound_first(body: list[ast.stmt], parameters: set[str]) -> frozenset[str]:
+def _handed_on(body: list[ast.stmt], parameters: set[str]) -> Iterator[tuple[str, str]]:
+    for call in (node for each in body for node in ast.walk(each) if isinstance(node, ast.Call)):
+        if isinstance(call.func, ast.Name):
+            for argument in (*call.args, *(each.value for each in call.keywords)):
+                yield from ((name, call.func.id) for name in roots(argument) & parameters)
+
+
+def _rebound_first(body: list[ast.stmt], parameters: set[str], imported: Imported) -> frozenset[str]:
     """Parameters that the first statements bind to a copy of themselves: `df = df.copy()`."""
     found = set()
     for each in body:
@@ -96,20 +173,9 @@ def _rebound_first(body: list[ast.stmt], parameters: set[str]) -> frozenset[str]
             case ast.Expr(value=ast.Constant()):
                 continue
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Call(func=ast.Attribute(attr=method))) if (
-                name in parameters and method in known.FRESH_METHODS
+                name in parameters and (method in imported.known.fresh_methods or method == "copy")
             ):
                 found.add(name)
             case _:
                 break
     return frozenset(found)
-
-
-def changed_arguments(call: ast.Call, summary: Summary) -> list[ast.expr]:
-    """Return the argument expressions of a call whose objects the function may change."""
-    found: list[ast.expr] = []
-    for position, argument in enumerate(call.args):
-        beyond = position >= len(summary.order) or isinstance(argument, ast.Starred)
-        if (beyond and summary.parameters) or (not beyond and summary.order[position] in summary.parameters):
-            found.append(argument)
-    found += [each.value for each in call.keywords if each.arg in summary.parameters]
-    return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from itertools import accumulate
 
-__all__ = ["offset_in", "python_lines"]
+__all__ = ["Lines", "offset_in", "python_lines"]
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 
@@ -14,8 +15,20 @@ def python_lines(text: str) -> list[str]:
     return _LINE.findall(text)
 
 
+class Lines:
+    """The lines of a text, and where they begin."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.lines = python_lines(text)
+        self.starts = list(accumulate((len(each) for each in self.lines), initial=0))
+
+    def offset(self, line: int, column: int) -> int:
+        """Turn ast's 1-based line and its column in utf-8 bytes into an offset in the text."""
+        found = self.lines[line - 1]
+        return self.starts[line - 1] + (column if found.isascii() else len(found.encode()[:column].decode()))
+
+
 def offset_in(text: str, line: int, column: int) -> int:
     """Turn ast's 1-based line and its column in utf-8 bytes into an offset in the text."""
-    lines = python_lines(text)
-    before = sum(len(each) for each in lines[: line - 1])
-    return before + len(lines[line - 1].encode()[:column].decode())
+    return Lines(text).offset(line, column)

@@ -6,50 +6,19 @@ import ast
 import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from nbdeploy.analysis import knowledge as known
-from nbdeploy.analysis.effects import Effects, effects_of
-from nbdeploy.analysis.functions import Summary, changed_arguments, summary_of
-from nbdeploy.analysis.lines import offset_in, python_lines
-from nbdeploy.analysis.targets import roots
+from nbdeploy.analysis.dataflow import Dataflow, dataflow_of
+from nbdeploy.analysis.effects import NO_EFFECTS, effects_of
+from nbdeploy.analysis.functions import summaries_of, summary_of
+from nbdeploy.analysis.imported import Imported, imported_by
+from nbdeploy.analysis.lines import Lines
+from nbdeploy.analysis.statement import Place, Statement
+from nbdeploy.analysis.summary import Functions, Summary
 from nbdeploy.notebook.cells import Cell, Notebook, Role
 
 __all__ = ["Place", "Program", "Statement", "read_program"]
-
-Place = tuple[int, int, int]
-"""Where a statement stands: cell, line, and its position among the statements that begin on that line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One top-level statement. `line` and `end_line` are 1-based inside the cell; `source` is the user's own text."""
-
-    index: int
-    cell: int
-    line: int
-    end_line: int
-    role: Role | None
-    source: str
-    comment: str
-    node: ast.stmt
-    effects: Effects
-    position: int = 0
-
-    @property
-    def place(self) -> Place:
-        return self.cell, self.line, self.position
-
-    @property
-    def defines_code(self) -> bool:
-        """A function, a class, or a lambda with a name."""
-        lambda_ = isinstance(self.node, ast.Assign) and isinstance(self.node.value, ast.Lambda)
-        return lambda_ or isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-
-    @property
-    def imports(self) -> bool:
-        return isinstance(self.node, ast.Import | ast.ImportFrom)
 
 
 @dataclass(frozen=True)
@@ -58,8 +27,17 @@ class Program:
 
     notebook: Notebook
     statements: tuple[Statement, ...]
-    modules: frozenset[str] = frozenset()  # names that imports bind
-    displays: frozenset[str] = frozenset()  # those of them that only show things (matplotlib, seaborn, ...)
+    imported: Imported = field(default_factory=Imported)
+
+    @property
+    def modules(self) -> frozenset[str]:
+        """Names that imports bind."""
+        return self.imported.modules
+
+    @property
+    def displays(self) -> frozenset[str]:
+        """Those of them that only show things (matplotlib, seaborn, ...)."""
+        return self.imported.displays
 
     def with_role(self, *roles: Role) -> tuple[Statement, ...]:
         return tuple(each for each in self.statements if each.role in roles)
@@ -106,115 +84,80 @@ class Program:
         return frozenset(direct | through)
 
     @cached_property
-    def summaries(self) -> Mapping[Place, Summary]:
-        """What calling each function or class of the notebook does."""
-        return {each.place: summary_of(each.node, self.modules) for each in self.statements if each.defines_code}
-
-    def soundly(self, statement: Statement) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-        """Return what the statement may read, change in place and bind, with all that it may call."""
-        effects = statement.effects
-        if statement.imports or statement.defines_code:
-            return effects.refs, effects.mutates, effects.defs  # what a function reads, it reads when it is called
-        if _only_names(statement.node):
-            return effects.refs, effects.mutates, effects.defs
-        reachable = {other for name in effects.refs for other in self.shares(name)}
-        code = self.code_behind(reachable | effects.late, statement)
-        summaries = [self.summaries[each.place] for each in code.values()]
-        reads = effects.refs | effects.late | {name for each in code.values() for name in each.effects.late}
-        changes = effects.mutates | (effects.may_change - code.keys())
-        changes |= {name for each in summaries for name in each.changes}
-        binds = effects.defs | {name for each in summaries for name in each.rebinds}
-        return frozenset(reads), frozenset(changes | (binds - effects.defs)), frozenset(binds)
+    def dataflow(self) -> Dataflow:
+        """What each statement reads, changes and binds, with all that it may call and all that shares its objects."""
+        return dataflow_of(self.statements, self.summaries)
 
     @cached_property
-    def sharing(self) -> Mapping[str, frozenset[str]]:
-        """For each name the names that may share an object with it (itself included)."""
-        groups: dict[str, set[str]] = {}
-        for each in self.statements:
-            for left, right in each.effects.aliases | self._kept_by_functions(each):
-                merged = groups.get(left, {left}) | groups.get(right, {right})
-                for name in merged:
-                    groups[name] = merged
-        return {name: frozenset(group) for name, group in groups.items()}
+    def summaries(self) -> Mapping[int, Summary]:
+        """What calls of the notebook's functions do, by the index of the statement that makes them."""
+        return summaries_of(self.statements, self.imported)
 
-    def _kept_by_functions(self, statement: Statement) -> frozenset[tuple[str, str]]:
-        """A function that changes a global may keep its arguments there."""
-        code = self.code_behind(statement.effects.calls, statement)
-        changed = {name for each in code.values() for name in self.summaries[each.place].changes}
-        return frozenset(
-            (read, name) for name in changed for read in statement.effects.refs - self.modules - code.keys()
-        )
-
-    def shares(self, name: str) -> frozenset[str]:
-        return self.sharing.get(name, frozenset({name}))
+    def touched_by(self, statement: Statement) -> frozenset[str]:
+        """Return the names that may share an object which the statement changes in place."""
+        return statement.effects.mutates | self.dataflow.names_touched_by(statement)
 
 
-def read_program(notebook: Notebook) -> Program:
-    """Return the statements of all Python cells that run (`skip` cells don't)."""
+def read_program(notebook: Notebook, stars: Mapping[str, tuple[str, ...]] | None = None) -> Program:
+    """Return the statements of all Python cells that run (`skip` cells don't).
+
+    `stars` are the names that a star import of a module binds, by module: only the module itself can tell.
+    """
     cells = [cell for cell in notebook.cells if cell.code is not None and cell.role is not Role.SKIP]
     parsed = [(cell, _parse(cell)) for cell in cells]
-    modules, displays = _imported([node for _, nodes in parsed for node in nodes])
+    imported = imported_by((node for _, nodes in parsed for node in nodes), stars)
     statements: list[Statement] = []
+    functions = Functions()
     for cell, nodes in parsed:
-        lines = python_lines(cell.code.python) if cell.code else []
-        previous_end = position = 0
-        previous_line = -1
-        for node in nodes:
-            position = position + 1 if _first_line(node) == previous_line else 0
-            previous_line = _first_line(node)
-            comment = _comment_above(lines, previous_end, previous_line)
-            previous_end = node.end_lineno or node.lineno
-            if isinstance(node, ast.Pass):
-                continue
-            statements.append(
-                Statement(
-                    index=len(statements),
-                    cell=cell.index,
-                    line=_first_line(node),
-                    end_line=previous_end,
-                    role=cell.role
-                    if cell.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST, Role.PARAMETERS}
-                    else None,
-                    source=_source(cell.code.python if cell.code else "", node),
-                    comment=comment,
-                    node=node,
-                    effects=effects_of(node, modules, displays, shown=node is nodes[-1]),
-                    position=position,
-                )
-            )
-    return Program(notebook, _with_changed_arguments(statements, modules), modules, displays)
+        for draft in _drafts(cell, nodes):
+            shown = draft.node is nodes[-1]
+            effects = effects_of(draft.node, imported, functions, shown=shown)
+            statements.append(replace(draft, index=len(statements), effects=effects, functions=functions))
+            functions = _learnt(functions, statements[-1], imported)
+    return Program(notebook, tuple(statements), imported)
 
 
-def _only_names(node: ast.stmt) -> bool:
-    """`a = b`, `table = {"f": f}`: no code runs."""
-    plain = (ast.Name, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.expr_context)
-    return isinstance(node, ast.Assign) and all(isinstance(each, plain) for each in ast.walk(node) if each is not node)
+def _drafts(cell: Cell, nodes: list[ast.stmt]) -> Iterator[Statement]:
+    """Yield the statements of a cell, as they are written."""
+    lines = Lines(cell.code.python if cell.code else "")
+    role = cell.role if cell.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST, Role.PARAMETERS} else None
+    previous_end = position = 0
+    previous_line = -1
+    for node in nodes:
+        line = _first_line(node)
+        position = position + 1 if line == previous_line else 0
+        comment = _comment_above(lines.lines, previous_end, line)
+        previous_line, previous_end = line, node.end_lineno or node.lineno
+        if isinstance(node, ast.Pass):
+            continue
+        yield Statement(
+            index=0,
+            cell=cell.index,
+            line=line,
+            end_line=previous_end,
+            role=role,
+            source=_source(lines, node),
+            comment=comment,
+            node=node,
+            effects=NO_EFFECTS,
+            position=position,
+        )
 
 
-def _with_changed_arguments(statements: Iterable[Statement], modules: frozenset[str]) -> tuple[Statement, ...]:
-    """Add to each statement's effects what the notebook's own functions do to their arguments."""
-    summaries: dict[str, Summary] = {}
-    found = []
-    for each in statements:
-        if each.defines_code:
-            summaries |= dict.fromkeys(each.effects.defs, summary_of(each.node, modules))
-        changed = _changed_by_calls(each.node, summaries) if each.effects.calls & summaries.keys() else frozenset()
-        if changed:
-            each = replace(each, effects=replace(each.effects, mutates=each.effects.mutates | changed))
-        found.append(each)
-    return tuple(found)
-
-
-def _changed_by_calls(node: ast.stmt, summaries: Mapping[str, Summary]) -> frozenset[str]:
-    calls = [each for each in ast.walk(node) if isinstance(each, ast.Call) and isinstance(each.func, ast.Name)]
-    known = [
-        (call, summaries[call.func.id])
-        for call in calls
-        if isinstance(call.func, ast.Name) and call.func.id in summaries
-    ]
-    return frozenset(
-        name for call, summary in known for each in changed_arguments(call, summary) for name in roots(each)
-    )
+def _learnt(functions: Functions, statement: Statement, imported: Imported) -> Functions:
+    """Return which functions names mean after the statement: those that are defined plainly, and not bound otherwise."""
+    node = statement.node
+    defined: ast.AST | None = None
+    if isinstance(node, ast.FunctionDef) and not node.decorator_list:
+        defined = node
+    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
+        defined = node.value
+    names = statement.effects.defs
+    if defined is None and functions.summaries.keys().isdisjoint(names):
+        return functions
+    rest = {name: summary for name, summary in functions.summaries.items() if name not in names}
+    made = dict.fromkeys(names, summary_of(defined, imported)) if defined else {}
+    return Functions(rest | made)
 
 
 def _parse(cell: Cell) -> list[ast.stmt]:
@@ -239,13 +182,13 @@ def _first_line(node: ast.stmt) -> int:
     return min([node.lineno, *(each.lineno for each in decorators)])
 
 
-def _source(text: str, node: ast.stmt) -> str:
+def _source(lines: Lines, node: ast.stmt) -> str:
     """Return the statement's text, with its decorators and a comment that ends its last line."""
     first, last = _first_line(node), node.end_lineno or node.lineno
-    start = offset_in(text, first, 0 if first < node.lineno else node.col_offset)
-    end = offset_in(text, last, node.end_col_offset or 0)
-    rest = text[end:].split("\n", 1)[0]
-    return text[start:end] + (rest.rstrip() if rest.strip().startswith("#") else "")
+    start = lines.offset(first, 0 if first < node.lineno else node.col_offset)
+    end = lines.offset(last, node.end_col_offset or 0)
+    rest = lines.text[end : lines.starts[last]]
+    return lines.text[start:end] + (rest.rstrip() if rest.strip().startswith("#") else "")
 
 
 def _comment_above(lines: list[str], after: int, line: int) -> str:
@@ -256,26 +199,3 @@ def _comment_above(lines: list[str], after: int, line: int) -> str:
             break
         found.append(text.strip())
     return "\n".join(reversed(found))
-
-
-def _imported(nodes: Iterable[ast.stmt]) -> tuple[frozenset[str], frozenset[str]]:
-    modules: set[str] = set()
-    displays: set[str] = set()
-    for node in _walk_statements(nodes):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                name = alias.asname or alias.name.split(".")[0]
-                origin = (node.module or "") if isinstance(node, ast.ImportFrom) else alias.name
-                modules.add(name)
-                if origin.split(".")[0] in known.DISPLAY_MODULES:
-                    displays.add(name)
-    stored = [
-        each for each in _walk_statements(nodes) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
-    ]
-    bound = {each.id for each in stored}  # a name that is also bound otherwise is no module everywhere
-    return frozenset(modules - bound), frozenset(displays - bound)
-
-
-def _walk_statements(nodes: Iterable[ast.stmt]) -> Iterator[ast.AST]:
-    for node in nodes:
-        yield from ast.walk(node)

@@ -7,28 +7,35 @@ statements, and `x.fit_transform(rows)` becomes `x.transform(rows)` with the fit
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from dataclasses import replace
 
 from nbdeploy.analysis.display import is_display
 from nbdeploy.analysis.effects import effects_of
+from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.lines import offset_in
 from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.targets import root_name
 
-__all__ = ["fitted_receivers", "transforming", "without_display"]
+__all__ = ["fitted_receivers", "transforming", "without", "without_display"]
 
 Edit = tuple[int, int, str]  # start and end offset in the source, and the new text
 
 
-def without_display(statement: Statement, modules: frozenset[str], displays: frozenset[str]) -> Statement:
+def without_display(statement: Statement, imported: Imported) -> Statement:
     """Return the statement without the nested statements that only show something."""
     if not isinstance(statement.node, ast.For | ast.While | ast.If | ast.With | ast.Try):
         return statement
     tree = ast.parse(statement.source).body[0]
-    edits = _display_edits(tree, statement.source, displays)
-    if not edits:
-        return statement
-    return _rebuilt(statement, _apply(statement.source, edits), modules, displays)
+    return without(statement, tree, lambda each: _only_shows(each, imported), imported)
+
+
+def without(
+    statement: Statement, tree: ast.stmt, is_left_out: Callable[[ast.stmt], bool], imported: Imported
+) -> Statement:
+    """Return the statement without those statements in its blocks; `tree` is its source, parsed."""
+    edits = _removals(tree, statement.source, is_left_out)
+    return _rebuilt(statement, _apply(statement.source, edits), imported) if edits else statement
 
 
 def fitted_receivers(statement: Statement) -> tuple[str, ...]:
@@ -42,7 +49,7 @@ def fitted_receivers(statement: Statement) -> tuple[str, ...]:
     return () if set(names) & statement.effects.defs else names  # made in the statement itself: a new one every time
 
 
-def transforming(statement: Statement, modules: frozenset[str], displays: frozenset[str]) -> Statement:
+def transforming(statement: Statement, imported: Imported) -> Statement:
     """Return the statement with each `name.fit_transform(rows, ...)` as `name.transform(rows)`."""
     source = statement.source
     edits: list[Edit] = []
@@ -54,39 +61,44 @@ def transforming(statement: Statement, modules: frozenset[str], displays: frozen
                 first = node.args[0]
                 start = _offset(source, first.end_lineno, first.end_col_offset)
                 edits.append((start, _offset(source, node.end_lineno, node.end_col_offset) - 1, ""))
-    return _rebuilt(statement, _apply(source, edits), modules, displays)
+    return _rebuilt(statement, _apply(source, edits), imported)
 
 
-def _rebuilt(statement: Statement, source: str, modules: frozenset[str], displays: frozenset[str]) -> Statement:
+def _rebuilt(statement: Statement, source: str, imported: Imported) -> Statement:
     body = ast.parse(source).body
     node = body[0] if body else ast.Pass()
-    return replace(statement, source=source.rstrip(), node=node, effects=effects_of(node, modules, displays))
+    effects = effects_of(node, imported, statement.functions)
+    return replace(statement, source=source.rstrip(), node=node, effects=effects)
 
 
-def _display_edits(tree: ast.stmt, source: str, displays: frozenset[str]) -> list[Edit]:
+def _removals(tree: ast.stmt, source: str, is_left_out: Callable[[ast.stmt], bool]) -> list[Edit]:
     edits: list[Edit] = []
     for parent in ast.walk(tree):
         for block in ("body", "orelse", "finalbody"):
             body = getattr(parent, block, None)
             if not isinstance(body, list) or not body or isinstance(parent, ast.Lambda):
                 continue
-            shown = [each for each in body if isinstance(each, ast.stmt) and _only_shows(each, displays)]
-            if all(isinstance(each, ast.Pass) for each in shown):
+            gone = [each for each in body if isinstance(each, ast.stmt) and is_left_out(each)]
+            if all(isinstance(each, ast.Pass) for each in gone):
                 continue
-            for position, each in enumerate(shown):
-                keep_block = position == 0 and len(shown) == len(body)
+            for position, each in enumerate(gone):
+                keep_block = position == 0 and len(gone) == len(body) and not _is_elif(each, source)
                 edits.append(_removal(source, each, "pass" if keep_block else ""))
     return edits
 
 
-def _only_shows(statement: ast.stmt, displays: frozenset[str]) -> bool:
+def _is_elif(node: ast.stmt, source: str) -> bool:
+    return source.startswith("elif", _offset(source, node.lineno, node.col_offset))
+
+
+def _only_shows(statement: ast.stmt, imported: Imported) -> bool:
     if isinstance(statement, ast.Assign):
         names = [root_name(target) for target in statement.targets]
-        return names == ["_"] and is_display(statement, displays)
+        return names == ["_"] and is_display(statement, imported)
     if isinstance(statement, ast.If):  # `if step % 100 == 0: print(...)`
         quiet = not any(isinstance(each, ast.Call | ast.NamedExpr) for each in ast.walk(statement.test))
-        return quiet and all(_only_shows(each, displays) for each in (*statement.body, *statement.orelse))
-    return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and is_display(statement, displays))
+        return quiet and all(_only_shows(each, imported) for each in (*statement.body, *statement.orelse))
+    return isinstance(statement, ast.Pass) or (isinstance(statement, ast.Expr) and is_display(statement, imported))
 
 
 def _removal(source: str, node: ast.stmt, instead: str) -> Edit:

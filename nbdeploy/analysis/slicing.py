@@ -6,9 +6,10 @@ import ast
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from nbdeploy.analysis.effects import AMBIENT_STATE, EVERYTHING
+from nbdeploy.analysis.dataflow import Atom, Flow
 from nbdeploy.analysis.program import Program, Statement
-from nbdeploy.analysis.served_form import without_display
+from nbdeploy.analysis.pruning import pruned
+from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING, is_pseudo
 
 __all__ = ["Slice", "Target", "is_learnt", "slice_for"]
 
@@ -37,36 +38,32 @@ def slice_for(program: Program, targets: Iterable[Target], *, process: bool = Tr
     that changes the process (a seed, an option) if anything after it is needed, unless `process` is False.
     """
     wanted = tuple(targets)
-    needed: set[str] = set()
+    flows = program.dataflow
+    needed: set[Atom] = set()
     kept: list[Statement] = []
     for each in reversed(program.statements):
-        needed |= {name for target in wanted if target.before == each.index + 1 for name in _meant_by(program, target)}
-        if each.effects.display or not needed:
+        for target in wanted:
+            if target.before == each.index + 1:
+                needed |= flows.atoms_of(target.name, target.before)
+        flow = flows.flows[each.index]
+        if not needed or not _makes(flow, needed, process):
             continue
-        reads, changes, binds = program.soundly(each)
-        if not _makes(program, needed, changes if process else changes - {AMBIENT_STATE}, binds):
-            continue
-        kept.append(without_display(each, program.modules, program.displays))
-        needed = (needed - (each.effects.kills - changes)) | reads
+        form = pruned(each, needed, flows, program.imported)
+        if form is not each:
+            flow = flows.flow_of(form)
+        kept.append(form)
+        needed -= flow.kills
+        needed |= flow.reads
     kept.reverse()
     bound = {name for each in kept for name in each.effects.defs}
-    return Slice(tuple(kept), wanted, frozenset(needed - bound))
+    names = {each for each in needed if isinstance(each, str) and not is_pseudo(each)}
+    return Slice(tuple(kept), wanted, frozenset(names - bound))
 
 
-def _meant_by(program: Program, target: Target) -> set[str]:
-    """A function is wanted with what it reads when it is called."""
-    last = program.statements[target.before - 1]
-    code = [
-        each for each in program.statements[: target.before] if each.defines_code and target.name in each.effects.defs
-    ]
-    reached = program.code_behind({name for each in code for name in each.effects.late}, last)
-    return {target.name, *(name for each in (*code, *reached.values()) for name in each.effects.late)}
-
-
-def _makes(program: Program, needed: set[str], changes: frozenset[str], binds: frozenset[str]) -> bool:
-    if binds & needed or AMBIENT_STATE in changes or EVERYTHING in needed:
+def _makes(flow: Flow, needed: set[Atom], process: bool) -> bool:
+    if (process and AMBIENT_STATE in flow.writes) or (EVERYTHING in needed and flow.writes):
         return True
-    return any(other in needed for name in changes for other in program.shares(name))
+    return not flow.writes.isdisjoint(needed)
 
 
 # Functions of modules that make a constant of their literal arguments.

@@ -7,19 +7,16 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from nbdeploy.analysis import knowledge as known
+from nbdeploy.analysis.calls import LibraryCalls, is_true
 from nbdeploy.analysis.display import method_name, shows
-from nbdeploy.analysis.sharing import Sharing
+from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.knowledge import names_origin
+from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
+from nbdeploy.analysis.sharing import CODE, How, Share, Sharing
+from nbdeploy.analysis.summary import Functions
 from nbdeploy.analysis.targets import argument_names, bound_by_import, plain_targets, root_name, roots
 
-__all__ = ["AMBIENT_STATE", "EVERYTHING", "FILES", "Scope", "TrainingCall", "Visitor", "declared_outer", "local_names"]
-
-AMBIENT_STATE = "<process>"
-"""The pseudo-name of what no name holds: seeds, options, environment variables, the import path."""
-FILES = "<files>"
-"""The pseudo-name of what is on disk: writing changes it, reading reads it."""
-EVERYTHING = "<everything>"
-"""Read by code that is a text (`eval(text)`): it may read any name."""
+__all__ = ["Scope", "TrainingCall", "Visitor", "declared_outer", "local_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,28 +36,39 @@ class Scope:
     late: bool = False  # a function body: its reads happen when it is called
     is_class: bool = False  # its names are no scope for the functions inside
     outer: set[str] = field(default_factory=set)  # declared global or nonlocal
+    items_of: set[str] = field(default_factory=set)  # of a comprehension: names whose items its own are
 
 
 class Visitor(ast.NodeVisitor):
     """Collects what a statement binds, reads and changes.
 
     `mutates` are certain enough to decide what a request changes; `may_change` adds what only a sound slice must assume:
-    methods that nobody knows, whose answer is used.
+    methods that nobody knows, whose answer is used. With `inside`, functions that the statement defines count as called.
     """
 
-    def __init__(self, modules: frozenset[str], displays: frozenset[str]) -> None:
-        self.modules = modules
-        self.displays = displays
+    def __init__(self, imported: Imported, functions: Functions | None = None, *, inside: bool = False) -> None:
+        self.imported = imported
+        self.functions = functions or Functions()
+        self.inside = inside
         self.defs: set[str] = set()
         self.refs: set[str] = set()
         self.late: set[str] = set()
         self.mutates: set[str] = set()
+        self.deeply: set[str] = set()
         self.may_change: set[str] = set()
-        self.aliases: set[tuple[str, str]] = set()
+        self.handed: set[str] = set()
+        self.works: set[str] = set()
+        self.aliases: set[Share] = set()
         self.calls: set[str] = set()
         self.trains: list[TrainingCall] = []
+        self.consumable: set[str] = set()
+        self.drawing: set[str] = set()
+        self.training_draws: set[str] = set()
+        self.settled: set[str] = set()
+        self.flat: dict[str, frozenset[str]] = {}
         self.scopes: list[Scope] = []
-        self._sharing = Sharing(lambda name: name in self.modules or self._is_local(name))
+        self._sharing = Sharing(imported, self.functions, self._is_local)
+        self._calls = LibraryCalls(imported)
 
     # names ----------------------------------------------------------------------------------------------------------
 
@@ -79,7 +87,7 @@ class Visitor(ast.NodeVisitor):
 
     @property
     def _is_late(self) -> bool:
-        return any(scope.late for scope in self.scopes)
+        return not self.inside and any(scope.late for scope in self.scopes)
 
     def _read(self, name: str) -> None:
         if not self._is_local(name):
@@ -93,13 +101,33 @@ class Visitor(ast.NodeVisitor):
             if holder is None:
                 self.defs.add(name)
 
-    def _change(self, names: Iterable[str], into: set[str] | None = None) -> None:
+    def _change(self, names: Iterable[str], *, deeply: bool = True) -> None:
+        """Note what is changed in place; not `deeply`: only what it holds itself, not what that holds in turn."""
         if not self._is_late:
-            (self.mutates if into is None else into).update(name for name in names if not self._is_local(name))
+            changed = self._outer(names)
+            self.mutates |= changed
+            self.deeply |= changed if deeply else set()
 
-    def _disturb(self, pseudo_name: str) -> None:
+    def _may_change(self, names: Iterable[str], *, deeply: bool = True) -> None:
         if not self._is_late:
-            self.mutates.add(pseudo_name)
+            changed = self._outer(names) - self.imported.modules
+            self.may_change |= changed
+            self.deeply |= changed if deeply else set()
+
+    def _outer(self, names: Iterable[str]) -> set[str]:
+        """Return the names of the notebook behind names: a comprehension's own are items of what it goes through."""
+        found = set()
+        for name in names:
+            holder = next((scope for scope in reversed(self.scopes) if name in scope.names), None)
+            if holder is not None and holder.items_of:
+                found |= holder.items_of
+            elif not self._is_local(name):
+                found.add(name)
+        return found
+
+    def _disturb(self, pseudo_names: Iterable[str]) -> None:
+        if not self._is_late:
+            self.mutates |= set(pseudo_names)
 
     # scopes ---------------------------------------------------------------------------------------------------------
 
@@ -107,7 +135,7 @@ class Visitor(ast.NodeVisitor):
         self._bind(node.name)
         for each in (*node.decorator_list, *_defaults(node.args), *_annotations(node)):
             self.visit(each)
-        self._share(node.name, _defaults(node.args))
+        self._share_code(node.name, node.decorator_list, _defaults(node.args))
         self._enter(_function_scope(node), node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef
@@ -121,7 +149,29 @@ class Visitor(ast.NodeVisitor):
         self._bind(node.name)
         for each in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
             self.visit(each)
+        self._share_code(node.name, node.decorator_list, node.bases)
         self._enter(Scope(local_names(node.body), is_class=True), node.body)
+
+    def _share_code(self, name: str, decorators: Iterable[ast.expr], holds: Iterable[ast.expr]) -> None:
+        """A definition's name holds its code, its defaults or bases, and what its decorators made of it."""
+        if not self.scopes:
+            self.aliases.add(Share(name, CODE, How.IS))
+            for each in decorators:
+                self._read_when_called(name, each)
+            for each in holds:
+                self._put(name, each)
+
+    def _read_when_called(self, name: str, decorator: ast.expr) -> None:
+        origin = self.imported.origin(decorator.func if isinstance(decorator, ast.Call) else decorator)
+        if origin is not None and origin.rpartition(".")[2] in {
+            "cache",
+            "cached",
+            "lru_cache",
+            "memoize",
+            "singledispatch",
+        }:
+            self.consumable.add(name)  # a call leaves something behind in the function
+        self.aliases |= set(self._sharing.shares(name, decorator))
 
     def _enter(self, scope: Scope, body: Iterable[ast.AST]) -> None:
         self.scopes.append(scope)
@@ -135,17 +185,19 @@ class Visitor(ast.NodeVisitor):
         results = [node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt]
         inner: list[ast.AST] = [each.iter for each in node.generators[1:]]
         inner += [condition for each in node.generators for condition in each.ifs]
-        self._enter(Scope(bound), [*inner, *results])
+        items_of = {name for each in node.generators for name in self.reachable(each.iter)}
+        self._enter(Scope(bound, items_of=items_of - bound), [*inner, *results])
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
     # bindings -------------------------------------------------------------------------------------------------------
 
     def visit_Import(self, node: ast.Import | ast.ImportFrom) -> None:
-        for name in bound_by_import(node):
+        names = self.imported.bound_by(node)
+        for name in names:
             self._bind(name)
-        if any(alias.name == "*" for alias in node.names):
-            self._disturb(AMBIENT_STATE)  # binds names that nobody can see here
+        if any(alias.name == "*" for alias in node.names) and not names:
+            self._disturb({AMBIENT_STATE})  # binds names that nobody can see here
 
     visit_ImportFrom = visit_Import
 
@@ -153,56 +205,82 @@ class Visitor(ast.NodeVisitor):
         self.visit(node.value)
         for target in node.targets:
             self._assign(target, node.value)
+            self._note_kind(target, node.value)
         for target in node.targets[1:]:  # `a = b = []`
-            self._share(root_name(target), [node.targets[0]])
+            self._share(root_name(target), node.targets[0])
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         self.visit(node.annotation)
         if node.value is not None:
             self.visit(node.value)
             self._assign(node.target, node.value)
+            self._note_kind(node.target, node.value)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.visit(node.value)
         name = root_name(node.target)
         if name is not None:
             self._read(name)
-            self._change({name})
-        self._assign(node.target, node.value)
+            self._change({name}, deeply=False)
+            self._put(name, node.value)
+        if isinstance(node.target, ast.Name):
+            self._bind(node.target.id)
+            self._share(node.target.id, node.target)
+        else:
+            self._assign(node.target, node.value)
 
     def visit_NamedExpr(self, node: ast.NamedExpr) -> None:
         self.visit(node.value)
         self._assign(node.target, node.value)
+        self._note_kind(node.target, node.value)
 
-    def _assign(self, target: ast.expr, value: ast.expr) -> None:
+    def _note_kind(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name) and not self.scopes:
+            if self._calls.makes_consumable(value):
+                self.consumable.add(target.id)
+            if self._calls.is_settled(value):
+                self.settled.add(target.id)
+            flat = self._calls.flat_if(value)
+            if flat is not None:
+                self.flat[target.id] = flat
+
+    def _assign(self, target: ast.expr, value: ast.expr, *, item: bool = False) -> None:
+        """Bind a target to a value, or to an item of it."""
+        if isinstance(target, ast.Starred):
+            target = target.value
         if isinstance(target, ast.Tuple | ast.List):
             self._unpack(target.elts, value)
             return
         if isinstance(target, ast.Attribute | ast.Subscript):
-            self._change(roots(target))
-            if _is_setting(target, self.modules):
-                self._disturb(AMBIENT_STATE)
+            self._change(roots(target), deeply=not isinstance(target.value, ast.Name))
+            if _is_setting(target, self.imported.modules):
+                self._disturb({AMBIENT_STATE})
             if (bound := _global_by_text(target)) is not None:
                 self._bind(bound)
-            name = root_name(target)
+            self.visit(target)
+            self._put(root_name(target), value)
         else:
-            name = next(plain_targets(target), None)
-        self.visit(target)
-        self._share(name, [value])
+            self.visit(target)
+            self._share(next(plain_targets(target), None), value, item=item)
 
     def _unpack(self, targets: list[ast.expr], value: ast.expr) -> None:
         values = value.elts if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(targets) else ()
         for position, each in enumerate(targets):
-            self._assign(each, values[position] if values else value)
+            self._assign(each, values[position] if values else value, item=not values)
 
-    def _share(self, name: str | None, values: Iterable[ast.expr]) -> None:
-        if name is None or self.scopes or name in self.modules:
+    def _share(self, name: str | None, value: ast.expr, *, item: bool = False) -> None:
+        if name is None or self.scopes or name in self.imported.modules:
             return
-        self.aliases |= {(name, other) for value in values for other in self._sharing.names(value) if other != name}
+        self.aliases |= set((self._sharing.parts if item else self._sharing.shares)(name, value))
+
+    def _put(self, name: str | None, value: ast.expr) -> None:
+        """Note that what `name` holds may hold the value from now on."""
+        if name is not None and not self.scopes and name not in self.imported.modules:
+            self.aliases |= set(self._sharing.puts(name, value))
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)
-        self._assign(node.target, node.iter)
+        self._assign(node.target, node.iter, item=True)
         for each in (*node.body, *node.orelse):
             self.visit(each)
 
@@ -213,6 +291,7 @@ class Visitor(ast.NodeVisitor):
             self.visit(item.context_expr)
             if item.optional_vars is not None:
                 self._assign(item.optional_vars, item.context_expr)
+                self._note_kind(item.optional_vars, item.context_expr)
         for each in node.body:
             self.visit(each)
 
@@ -246,95 +325,171 @@ class Visitor(ast.NodeVisitor):
     # calls ----------------------------------------------------------------------------------------------------------
 
     def visit_Expr(self, node: ast.Expr) -> None:
-        if isinstance(node.value, ast.Call) and not shows(node.value, self.displays):
+        if isinstance(node.value, ast.Call) and not shows(node.value, self.imported):
             self._discarded(node.value)
         self.visit(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
-        method = method_name(node)
-        function = node.func.id if isinstance(node.func, ast.Name) else method
-        receivers = roots(node.func.value) if isinstance(node.func, ast.Attribute) else frozenset()
-        of_module = bool(receivers & self.modules)
-        if isinstance(node.func, ast.Name) and not self._is_local(node.func.id):
-            self.calls.add(node.func.id)
-            self._change({node.func.id} - self.modules, self.may_change)
-        if method is not None and not of_module:
-            self._method_call(node, method, receivers)
-        if of_module or method is None:
-            self._function_call(node, function or "")
-        self._code_in_text(node, function or "")
+        origin = self._calls.origin(node)
+        if origin is not None:
+            self._library_call(node, origin)
+        elif isinstance(node.func, ast.Attribute):
+            self._method_call(node, node.func)
+        else:
+            self._own_call(node)
+        self._touch(node)
+        self._code_in_text(node, origin)
         self.generic_visit(node)
 
-    def _method_call(self, node: ast.Call, method: str, receivers: frozenset[str]) -> None:
-        if method in known.TRAINING_METHODS and not self._is_late:
-            self.trains.append(TrainingCall(next(iter(sorted(receivers)), None), method, node.lineno))
-        if method in known.MUTATING_METHODS or _is_true(node, "inplace") or (method[-1] == "_" and method[0] != "_"):
-            self._change(receivers)
-            for receiver in receivers:  # a container holds what is put into it
-                self._share(receiver, [*node.args, *(each.value for each in node.keywords)])
-        elif method not in known.FRESH_METHODS:
-            self._change(receivers, self.may_change)
-        self._touch_files(node, method)
-
-    def _function_call(self, node: ast.Call, function: str) -> None:
-        if function in known.MUTATING_FUNCTIONS and node.args:
+    def _library_call(self, node: ast.Call, origin: str) -> None:
+        known = self.imported.known
+        position = known.out_position(origin)
+        if position is not None and len(node.args) > position:
+            self._change(roots(node.args[position]))
+        if names_origin(known.changing_functions, origin) and node.args:
             self._change(roots(node.args[0]))
-        if function in known.AMBIENT or _draws_random(node, self.modules):
-            self._disturb(AMBIENT_STATE)
-        if _is_setting(node.func, self.modules) and function in known.MUTATING_METHODS:
-            self._disturb(AMBIENT_STATE)  # sys.path.append, os.environ.update
+            for receiver in roots(node.args[0]):
+                self._put_arguments(receiver, node)
+        elif not self._calls.is_calm(node):
+            self._may_change(self._arguments(node))
+        setting = _is_setting(node.func, self.imported.modules) and method_name(node) in known.changing_methods
+        random = self._calls.seeds(node) or self._calls.draws(node)
+        if names_origin(known.state_functions, origin) or (setting and not random):
+            self._disturb({AMBIENT_STATE})  # also sys.path.append, os.environ.update
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self._change(roots(keyword.value))
-        self._touch_files(node, function)
+        if not self._calls.makes_object(origin):
+            self.works |= self._direct_arguments(node)
 
-    def _touch_files(self, node: ast.Call, function: str) -> None:
-        if function == "open" and _opens_for_writing(node):
-            self._disturb(FILES)
-        if function in known.FILE_WRITERS:
-            self._disturb(FILES)
-        if function in known.FILE_READERS or function.startswith("read_"):
-            self._read(FILES)
+    def _method_call(self, node: ast.Call, function: ast.Attribute) -> None:
+        known, method, receivers = self.imported.known, function.attr, roots(function.value)
+        if method in known.training_methods and not self._is_late:
+            self.trains.append(TrainingCall(next(iter(sorted(receivers)), None), method, node.lineno))
+            self._train(node, function, method, receivers)
+        if self._changes_receiver(node, method):
+            self._change(receivers, deeply=not _is_of_container(node))
+            self._put_all_arguments(receivers, node)
+        elif not self._calls.is_calm(node):
+            self._may_change(receivers, deeply=not _is_of_container(node))
+            self._put_all_arguments(receivers, node)
+            self.handed |= self._arguments(node)
+        if method in known.argument_changing_methods:
+            self._change(self._arguments(node))
+        if method in known.delegating_methods:  # it calls what it is given on the receiver
+            self.handed |= receivers | self._arguments(node)
+        if method in known.iterator_methods or self._calls.streams_of_method(method):
+            self.works |= receivers
+        self.works |= self._direct_arguments(node)
+
+    def _train(self, node: ast.Call, function: ast.Attribute, method: str, receivers: frozenset[str]) -> None:
+        """Note what training may draw: as its object does, or, where nobody knows that, as the method's name says."""
+        self.works |= receivers
+        streams = self._calls.streams_of_method(method)
+        if receivers:
+            self.training_draws |= streams
+        elif not self._calls.is_settled(function.value):
+            self._disturb(streams)
+            for each in streams:
+                self._read(each)
+
+    def _changes_receiver(self, node: ast.Call, method: str) -> bool:
+        known = self.imported.known
+        if is_true(node, known.in_place_keywords) or (method[-1] == "_" and method[0] != "_"):
+            return True
+        return method in known.changing_methods - (known.two_faced_methods - known.training_methods)
+
+    def _own_call(self, node: ast.Call) -> None:
+        """A call of the notebook's own function, or of an object."""
+        if isinstance(node.func, ast.Name) and not self._is_local(node.func.id):
+            self.calls.add(node.func.id)
+            self._may_change({node.func.id})
+            self.works.add(node.func.id)
+        self.works |= self._direct_arguments(node)
+        self.handed |= self._arguments(node)
+        for each in self.functions.changed_arguments(node):
+            self._change(self.reachable(each))
+
+    def _touch(self, node: ast.Call) -> None:
+        """Note what the call does to files and to streams of random numbers."""
+        self._disturb(self._calls.files_written(node))
+        for each in self._calls.files_read(node):
+            self._read(each)
+        seeded, drawn = self._calls.seeds(node), self._calls.draws(node)
+        self._disturb(seeded | drawn)
+        if self._calls.makes_object(self._calls.origin(node) or ""):
+            self.drawing |= drawn
+        for each in drawn:
+            self._read(each)
+
+    def _arguments(self, node: ast.Call) -> set[str]:
+        """Names whose objects are handed to the call."""
+        given = (*node.args, *(keyword.value for keyword in node.keywords))
+        names = {name for each in given for name in self._sharing.reachable(each)}
+        return self._outer(name for name in names if name != CODE)
+
+    def reachable(self, value: ast.expr) -> set[str]:
+        """Return the names whose objects can be had from a value."""
+        return set(self._sharing.reachable(value))
+
+    def _direct_arguments(self, node: ast.Call) -> set[str]:
+        given = (*node.args, *(keyword.value for keyword in node.keywords))
+        return {each.id for each in given if isinstance(each, ast.Name)}
+
+    def _put_all_arguments(self, receivers: Iterable[str], node: ast.Call) -> None:
+        for receiver in receivers:
+            self._put_arguments(receiver, node)
+
+    def _put_arguments(self, receiver: str, node: ast.Call) -> None:
+        """An object may keep what it is given."""
+        for each in (*node.args, *(keyword.value for keyword in node.keywords)):
+            self._put(receiver, each)
 
     def _discarded(self, call: ast.Call) -> None:
         """A call whose answer is thrown away was made for its effect: on its receiver, or on its arguments."""
-        receivers = roots(call.func.value) if isinstance(call.func, ast.Attribute) else frozenset()
-        if receivers and not receivers & self.modules:
-            if method_name(call) not in known.FRESH_METHODS:
-                self._change(receivers)
+        if self._calls.is_calm(call) or self.functions.of(call) is not None:
             return
-        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
-            self._change(roots(argument) - self.modules)
+        if isinstance(call.func, ast.Attribute) and self._calls.origin(call) is None:
+            receivers = roots(call.func.value)
+            self._change(receivers, deeply=not _is_of_container(call))
+            if receivers:
+                return
+        origin = self._calls.origin(call)
+        if origin is None or not origin.startswith("builtins."):
+            self._change(self._arguments(call))
 
-    def _code_in_text(self, node: ast.Call, function: str) -> None:
+    def _code_in_text(self, node: ast.Call, origin: str | None) -> None:
         """Names that only a text holds: `df.query("age > @limit")`, `eval("k + 1")`, `globals()["k"]`."""
         text = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
-        if function in {"query", "eval"} and isinstance(node.func, ast.Attribute):
+        if origin is None and method_name(node) in {"query", "eval"}:
             for name in re.findall(r"@([A-Za-z_]\w*)", text) if isinstance(text, str) else ():
                 self._read(name)
-        elif function in {"eval", "exec"}:
-            try:
-                for each in (
-                    ast.parse(text.strip()).body if isinstance(text, str) else [ast.Name(EVERYTHING, ast.Load())]
-                ):
-                    self.visit(each)
-            except SyntaxError:
-                self._read(EVERYTHING)
-        elif function in {"globals", "locals", "vars", "dir"} and not node.args:
+        elif origin in {"builtins.eval", "builtins.exec", "pandas.eval"}:
+            self._run_text(text)
+        elif origin in {"builtins.globals", "builtins.locals", "builtins.vars", "builtins.dir"} and not node.args:
             self._read(EVERYTHING)
 
+    def _run_text(self, text: object) -> None:
+        try:
+            code = ast.parse(text.strip()).body if isinstance(text, str) else [ast.Name(EVERYTHING, ast.Load())]
+        except SyntaxError:
+            code = [ast.Name(EVERYTHING, ast.Load())]
+        for each in code:
+            self.visit(each)
 
-def _opens_for_writing(call: ast.Call) -> bool:
-    modes = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "mode")]
-    texts = [each.value for each in modes if isinstance(each, ast.Constant) and isinstance(each.value, str)]
-    return any(set(text) & set("wax+") for text in texts)
+
+# Methods of containers which change what the container itself holds, and not the objects in it.
+_CONTAINER_METHODS = frozenset(
+    {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem", "popleft", "remove",
+     "reverse", "setdefault", "sort", "update"}
+)  # fmt: skip
 
 
-def _is_true(call: ast.Call, keyword: str) -> bool:
-    return any(
-        each.arg == keyword and not (isinstance(each.value, ast.Constant) and each.value.value is False)
-        for each in call.keywords
-    )
+def _is_of_container(call: ast.Call) -> bool:
+    """`rows.append(row)`: of what `rows` itself holds."""
+    function = call.func
+    named = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
+    return named and method_name(call) in _CONTAINER_METHODS
 
 
 def _is_setting(node: ast.expr, modules: frozenset[str]) -> bool:
@@ -348,21 +503,6 @@ def _is_setting(node: ast.expr, modules: frozenset[str]) -> bool:
         else:
             return False
     return node.id in modules and (depth > 1 or node.id == "environ")
-
-
-def _draws_random(call: ast.Call, modules: frozenset[str]) -> bool:
-    """`np.random.rand()`, `random.random()`, `torch.randn(3)`: the next draw depends on it."""
-    parts: list[str] = []
-    node: ast.expr = call.func
-    while isinstance(node, ast.Attribute):
-        parts.append(node.attr)
-        node = node.value
-    if not isinstance(node, ast.Name) or node.id not in modules or not parts:
-        return False
-    makes_generator = parts[0] in {"default_rng", "RandomState", "Generator", "Random"}
-    return not makes_generator and (
-        "random" in {*parts[1:], node.id} or (node.id == "torch" and parts[0].startswith("rand"))
-    )
 
 
 def _global_by_text(target: ast.expr) -> str | None:
@@ -399,7 +539,26 @@ def declared_outer(node: ast.AST) -> set[str]:
 
 def local_names(body: Iterable[ast.stmt]) -> set[str]:
     """Return the names bound directly in the body of a function or class (not in functions nested in it)."""
-    collector = Visitor(frozenset(), frozenset())
-    for each in body:
-        collector.visit(each)
-    return collector.defs
+    found: set[str] = set()
+    waiting: list[ast.AST] = list(body)
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
+                found.add(name)
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                found.add(node.name)
+                continue
+            case ast.Lambda():
+                continue
+            case ast.Import() | ast.ImportFrom():
+                found.update(bound_by_import(node))
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+                found.add(name)
+            case ast.MatchMapping(rest=str(name)):
+                found.add(name)
+            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+                found |= {each.target.id for each in ast.walk(node) if isinstance(each, ast.NamedExpr)}
+                continue
+        waiting += ast.iter_child_nodes(node)
+    return found

@@ -156,12 +156,7 @@ class _Stage:
     def begin(self, optional: Sequence[str | int]) -> None:
         """Leave the caller's value as it is, and fill the columns that a request may leave out."""
         name, kind = self.path.input.name, self.path.input.observation.schema.kind
-        changed = {
-            other
-            for each in self.path.served
-            for n in each.statement.effects.mutates
-            for other in self.program.shares(n)
-        }
+        changed = {each for served in self.path.served for each in self.program.touched_by(served.original)}
         if (name in changed or optional) and kind in _COPIES:
             self.line(f"{name} = {_COPIES[kind].format(name)}  # the caller's own stays as it is")
         if optional and kind is Kind.TABLE:

@@ -95,7 +95,7 @@ def _shared(program: Program, path: ServingPath, parameters: frozenset[str]) -> 
     the new one, one that reads a parameter the caller's, and one that reads a name bound twice may have to read the other.
     """
     bound = Counter(name for each in program.statements for name in each.effects.defs)
-    changed = {other for each in program.statements for name in each.effects.mutates for other in program.shares(name)}
+    changed = {name for each in program.statements for name in program.touched_by(each)}
     values = {each.name: each for each in path.values()}
 
     def settled(value: Frozen, above: frozenset[str] = frozenset()) -> bool:
@@ -183,7 +183,7 @@ class _Draft:
                 yield f"    {line}"
             else:
                 self.imports.append(line)
-        if any(alias.name == "*" for alias in statement.node.names):
+        if any(alias.name == "*" for alias in statement.node.names) and not statement.effects.defs:
             self.imports.append(ast.unparse(statement.node))
 
     def _hoisted(self) -> frozenset[Place]:
@@ -241,7 +241,7 @@ class _Draft:
 
     def _makes(self, statement: Statement, artifact: Frozen) -> bool:
         """Tell whether the statement may have a part in what the artifact is, be it through an object that it shares."""
-        changed = {other for each in statement.effects.mutates for other in self.program.shares(each)}
+        changed = self.program.touched_by(statement)
         return artifact.name in statement.effects.defs | changed
 
     def _kept(self) -> dict[int, list[str]]:

@@ -41,13 +41,13 @@ class RecordingEngine(NBClientEngine):  # type: ignore[misc]
 
 def _session_beside(nb_man: Any) -> Session:
     """Plan the recording of a notebook that papermill was started with from outside."""
-    from nbdeploy.analysis.program import read_program
     from nbdeploy.notebook.cells import parse_notebook
+    from nbdeploy.reading import program_of
     from nbdeploy.recording.plan import plan_of
 
     folder = Path(f"{nb_man.output_path or 'notebook.ipynb'}.recording")
     folder.mkdir(parents=True, exist_ok=True)
-    program = read_program(parse_notebook(json.dumps(nb_man.nb), str(nb_man.output_path)))
+    program = program_of(parse_notebook(json.dumps(nb_man.nb), str(nb_man.output_path)), Path.cwd())
     (folder / "plan.json").write_text(json.dumps({**plan_of(program), "definitions": "package.definitions"}))
     return Session(folder.resolve())
 

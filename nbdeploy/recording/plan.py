@@ -71,11 +71,11 @@ def substitutions(program: Program, live: Iterable[str]) -> tuple[Substitution, 
     for each in program.statements:
         if each.imports or each.defines_code:
             continue
-        changed = {other for name in each.effects.mutates for other in program.shares(name)}
+        changed = program.touched_by(each)
         if each.effects.defs & names:
             found.append(Substitution(each, takes=tuple(sorted(each.effects.defs & names))))
         elif fitted_receivers(each) and names & set(fitted_receivers(each)):
-            found.append(Substitution(each, source=transforming(each, program.modules, program.displays).source))
+            found.append(Substitution(each, source=transforming(each, program.imported).source))
         elif each.effects.trains and (changed | each.effects.mutates) & names and not each.effects.kills - names:
             found.append(Substitution(each))
     return tuple(found)

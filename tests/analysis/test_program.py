@@ -130,10 +130,10 @@ def test_a_lambda_with_a_name_is_code_like_a_function() -> None:
     assert "k" in program.reads(program.statements[-1])
 
 
-def test_names_that_may_share_an_object_are_a_group() -> None:
-    program = program_of("a = []\nb = a\nc = {'k': b}\nd = []", "e = c['k']")
-    assert program.shares("a") == {"a", "b", "c", "e"}
-    assert program.shares("d") == {"d"}
+def test_a_change_is_seen_by_all_names_that_share_the_object() -> None:
+    program = program_of("a = []\nb = a\nc = {'k': b}\nd = []", "e = c['k']", "e.append(1)", "d.append(2)")
+    assert program.touched_by(program.statements[-2]) == {"a", "b", "c", "e"}
+    assert program.touched_by(program.statements[-1]) == {"d"}
 
 
 def test_what_a_function_does_to_its_arguments_is_an_effect_of_calling_it() -> None:

@@ -12,14 +12,14 @@ from tests.analysis.notebooks import program_of
 
 def without(source: str) -> str:
     program = program_of("import matplotlib.pyplot as plt", source)
-    served = without_display(program.statements[-1], program.modules, program.displays)
+    served = without_display(program.statements[-1], program.imported)
     compile(served.source, "served", "exec")
     return served.source
 
 
 def served(source: str) -> str:
     program = program_of("from sklearn.preprocessing import StandardScaler", source)
-    return transforming(program.statements[-1], program.modules, program.displays).source
+    return transforming(program.statements[-1], program.imported).source
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_string_over_several_lines_is_kept_when_a_display_beside_it_goes() -> 
 
 def test_what_is_taken_out_is_no_effect_of_the_rest() -> None:
     program = program_of("for i in rows:\n    print(noise)\n    total += i")
-    found = without_display(program.statements[0], program.modules, program.displays).effects
+    found = without_display(program.statements[0], program.imported).effects
     assert found.refs == {"rows", "total"}
 
 

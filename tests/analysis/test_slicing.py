@@ -22,9 +22,9 @@ from tests.analysis.slices.control import CONTROL
 from tests.analysis.slices.definitions import DEFINITIONS
 from tests.analysis.slices.hidden import HIDDEN
 from tests.analysis.slices.in_place import IN_PLACE
-from tests.analysis.slices.not_yet import NOT_YET
 from tests.analysis.slices.process import PROCESS
 from tests.analysis.slices.sharing import SHARING
+from tests.analysis.slices.subtle import SUBTLE
 
 
 def sliced(program: Program, name: str) -> Slice:
@@ -58,7 +58,7 @@ def clean_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 @pytest.mark.usefixtures("clean_process")
 @pytest.mark.parametrize(
-    ("name", "source", "left_behind"), [*SHARING, *IN_PLACE, *PROCESS, *DEFINITIONS, *CONTROL, *HIDDEN, *NOT_YET]
+    ("name", "source", "left_behind"), [*SHARING, *IN_PLACE, *PROCESS, *DEFINITIONS, *CONTROL, *HIDDEN, *SUBTLE]
 )
 def test_a_slice_makes_what_the_notebook_makes(
     name: str, source: str, left_behind: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

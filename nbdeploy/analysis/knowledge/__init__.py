@@ -1,0 +1,5 @@
+"""What is known of other people's functions, from data files, one a library: `docs/knowledge.md`."""
+
+from nbdeploy.analysis.knowledge.known import Condition, Knowledge, knowledge_of, names_origin
+
+__all__ = ["Condition", "Knowledge", "knowledge_of", "names_origin"]

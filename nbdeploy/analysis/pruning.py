@@ -1,0 +1,135 @@
+"""A compound statement without the nested statements that nothing needed depends on.
+
+A loop that trains and logs goes into a slice without its log. Only blocks are cut where leaving out a statement can't change
+the way that control takes: not those of a `try`, nor of a `with` whose context manager might swallow an exception.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+from nbdeploy.analysis.dataflow import Atom, Dataflow, Flow
+from nbdeploy.analysis.effects import effects_of
+from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.knowledge import names_origin
+from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
+from nbdeploy.analysis.served_form import without
+from nbdeploy.analysis.statement import Statement
+
+__all__ = ["pruned"]
+
+
+def pruned(statement: Statement, needed: set[Atom], flows: Dataflow, imported: Imported) -> Statement:
+    """Return the statement without what has no part in the needed atoms; itself where nothing can be left out."""
+    if not statement.is_compound or EVERYTHING in needed:
+        return statement
+    tree = ast.parse(statement.source).body[0]
+    planted = _Planting(statement, flows, imported)
+    root = planted.part(tree, loop=None)
+    if not root.children:
+        return statement
+    _keep(root, set(needed))
+    gone = {each.node for each in _parts(root) if not each.kept}
+    return without(statement, tree, gone.__contains__, imported) if gone else statement
+
+
+@dataclass(eq=False)
+class _Part:
+    """A statement in a block. Of one whose own blocks can be cut, `flow` is that of its head: the test, the iterable."""
+
+    node: ast.stmt
+    flow: Flow
+    loop: _Part | None  # that a `break` or `continue` leaves
+    children: list[_Part] = field(default_factory=list)
+    kept: bool = False
+
+    @property
+    def leaves(self) -> bool:
+        """Tell whether it may send control somewhere else."""
+        return not self.children and any(isinstance(each, _LEAVING) for each in _outside_functions(self.node))
+
+
+_LEAVING = ast.Break | ast.Continue | ast.Return | ast.Raise | ast.Assert | ast.Await | ast.Yield | ast.YieldFrom
+_CODE = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
+
+
+@dataclass(frozen=True)
+class _Planting:
+    statement: Statement
+    flows: Dataflow
+    imported: Imported
+
+    def part(self, node: ast.stmt, loop: _Part | None) -> _Part:
+        if not self._can_be_cut(node):
+            return _Part(node, self._flow(node), loop)
+        found = _Part(node, self._flow(_head(node)), loop)
+        inside = found if isinstance(node, ast.For | ast.While) else loop
+        found.children = [self.part(each, inside) for block in _blocks(node) for each in block]
+        return found
+
+    def _can_be_cut(self, node: ast.stmt) -> bool:
+        if isinstance(node, ast.With):
+            return all(self._swallows_nothing(item.context_expr) for item in node.items)
+        return isinstance(node, ast.For | ast.While | ast.If)
+
+    def _swallows_nothing(self, manager: ast.expr) -> bool:
+        known = self.imported.known
+        origin = self.imported.origin(manager.func) if isinstance(manager, ast.Call) else None
+        if origin is None or names_origin(known.swallowing, origin):
+            return False
+        return origin.partition(".")[0] in known.roots or origin == "builtins.open"
+
+    def _flow(self, node: ast.stmt) -> Flow:
+        effects = effects_of(node, self.imported, self.statement.functions)
+        return self.flows.flow_of(replace(self.statement, node=node, effects=effects), self.statement)
+
+
+def _head(node: ast.stmt) -> ast.stmt:
+    """Return the statement with nothing in its blocks."""
+    bare = type(node)(**{name: value for name, value in ast.iter_fields(node) if name not in {"body", "orelse"}})
+    bare.body = [ast.Pass()]  # type: ignore[attr-defined]
+    if not isinstance(node, ast.With):
+        bare.orelse = []  # type: ignore[attr-defined]
+    return ast.copy_location(bare, node)
+
+
+def _blocks(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    yield node.body  # type: ignore[attr-defined]
+    yield getattr(node, "orelse", [])
+
+
+def _keep(root: _Part, relevant: set[Atom]) -> None:
+    """Mark what has a part in the relevant atoms, and in what these parts read in turn: a loop may go round again."""
+    parts = list(_parts(root))
+    parents = {child: each for each in parts for child in each.children}
+    waiting = [root]
+    while waiting:
+        while waiting:
+            each = waiting.pop()
+            if not each.kept:
+                each.kept = True
+                relevant |= each.flow.reads
+                waiting += [parents[each]] if each in parents else []
+        waiting = [each for each in parts if not each.kept and _has_part(each, relevant)]
+
+
+def _has_part(part: _Part, relevant: set[Atom]) -> bool:
+    if part.leaves:
+        return part.loop is None or part.loop.kept
+    return AMBIENT_STATE in part.flow.writes or not part.flow.writes.isdisjoint(relevant)
+
+
+def _parts(part: _Part) -> Iterator[_Part]:
+    yield part
+    for each in part.children:
+        yield from _parts(each)
+
+
+def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        yield each
+        waiting += [child for child in ast.iter_child_nodes(each) if not isinstance(child, _CODE)]

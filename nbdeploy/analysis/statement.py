@@ -1,0 +1,51 @@
+"""One top-level statement of a notebook, with what it does to names."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+
+from nbdeploy.analysis.effects import Effects
+from nbdeploy.analysis.summary import Functions
+from nbdeploy.notebook.cells import Role
+
+__all__ = ["Place", "Statement"]
+
+Place = tuple[int, int, int]
+"""Where a statement stands: cell, line, and its position among the statements that begin on that line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One top-level statement. `line` and `end_line` are 1-based inside the cell; `source` is the user's own text."""
+
+    index: int
+    cell: int
+    line: int
+    end_line: int
+    role: Role | None
+    source: str
+    comment: str
+    node: ast.stmt
+    effects: Effects
+    position: int = 0
+    functions: Functions = field(default_factory=Functions)  # of the notebook, defined before
+
+    @property
+    def place(self) -> Place:
+        return self.cell, self.line, self.position
+
+    @property
+    def defines_code(self) -> bool:
+        """A function, a class, or a lambda with a name."""
+        lambda_ = isinstance(self.node, ast.Assign) and isinstance(self.node.value, ast.Lambda)
+        return lambda_ or isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+
+    @property
+    def imports(self) -> bool:
+        return isinstance(self.node, ast.Import | ast.ImportFrom)
+
+    @property
+    def is_compound(self) -> bool:
+        """A statement with blocks of statements: its own names may be bound and read in any order."""
+        return hasattr(self.node, "body") and not self.defines_code

@@ -1,0 +1,59 @@
+"""What a call of one of the notebook's functions does, and what it answers."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+__all__ = ["Functions", "Summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """`parameters` (by name) whose object a call may change; globals that it `changes` in place or `rebinds`.
+
+    `hands` are the parameters that it hands on, with the names of the functions that it hands them to. `answers` are
+    parameters and globals that the answer may be or hold, CODE for a function made inside; None: it may be anything.
+    """
+
+    parameters: frozenset[str] = frozenset()
+    order: tuple[str, ...] = ()
+    all_parameters: frozenset[str] = frozenset()
+    changes: frozenset[str] = frozenset()
+    rebinds: frozenset[str] = frozenset()
+    hands: frozenset[tuple[str, str]] = frozenset()
+    answers: frozenset[str] | None = None
+    is_generator: bool = False
+
+    def given(self, call: ast.Call, parameters: frozenset[str]) -> Iterator[ast.expr]:
+        """Yield the arguments of a call that may be taken by these parameters."""
+        for position, argument in enumerate(call.args):
+            beyond = position >= len(self.order) or isinstance(argument, ast.Starred)
+            if (beyond and parameters) or (not beyond and self.order[position] in parameters):
+                yield argument
+        for each in call.keywords:
+            if each.arg in parameters or (each.arg not in self.order and parameters):
+                yield each.value
+
+
+@dataclass(frozen=True, slots=True)
+class Functions:
+    """The functions that names are known to mean at one moment of the notebook."""
+
+    summaries: Mapping[str, Summary] = field(default_factory=dict)
+
+    def of(self, call: ast.Call) -> Summary | None:
+        return self.summaries.get(call.func.id) if isinstance(call.func, ast.Name) else None
+
+    def changed_arguments(self, call: ast.Call) -> Iterator[ast.expr]:
+        """Yield the argument expressions of a call whose objects the function may change."""
+        summary = self.of(call)
+        if summary is not None and isinstance(call.func, ast.Name):
+            yield from summary.given(call, self._changed(call.func.id, frozenset()))
+
+    def _changed(self, name: str, above: frozenset[str]) -> frozenset[str]:
+        summary = self.summaries[name]
+        callees = {callee for _, callee in summary.hands if callee in self.summaries} - above
+        changing = {each for each in callees if self._changed(each, above | {name})}
+        return summary.parameters | {parameter for parameter, callee in summary.hands if callee in changing}
