@@ -23,9 +23,11 @@ from typing import Any
 __all__ = [
     "ArtifactError",
     "Diagnostic",
+    "Edit",
     "EnvironmentProblem",
     "GateError",
     "NbdeployError",
+    "NewCell",
     "NotebookError",
     "RecordingError",
     "ServingPathError",
@@ -42,12 +44,45 @@ class Severity(StrEnum):
     INFO = "info"
 
 
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement in a cell's own source: `line` is 1-based, `column` 0-based in characters, the end is exclusive."""
+
+    cell: int
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    text: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "cell": self.cell,
+            "line": self.line,
+            "column": self.column,
+            "end_line": self.end_line,
+            "end_column": self.end_column,
+            "text": self.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class NewCell:
+    """A code cell without a role, to be put in front of the cell with the index `before`."""
+
+    before: int
+    source: str
+
+    def as_json(self) -> dict[str, Any]:
+        return {"before": self.before, "source": self.source}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diagnostic:
     """One finding about a notebook, with a code that has a page of its own in `docs/diagnostics/`.
 
     `cell` is the 0-based index over all cells and `line` the 1-based line inside that cell; both are None where the
-    finding is about the notebook as a whole.
+    finding is about the notebook as a whole. `edits`, all made together, mend it; they are there only where one edit is right.
     """
 
     code: str
@@ -57,6 +92,7 @@ class Diagnostic:
     notebook: str = ""
     cell: int | None = None
     line: int | None = None
+    edits: tuple[Edit | NewCell, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -66,6 +102,7 @@ class Diagnostic:
             "line": self.line,
             "message": self.message,
             "fix": self.fix,
+            "edits": [each.as_json() for each in self.edits],
         }
 
     def __str__(self) -> str:

@@ -54,6 +54,7 @@ def summary_of(node: ast.AST, imported: Imported) -> Summary:
         return inner[0]
     return Summary(
         parameters=frozenset(name for each in inner for name in each.parameters),
+        surely=frozenset(name for each in inner for name in each.surely),
         changes=frozenset(name for each in inner for name in each.changes),
         rebinds=frozenset(name for each in inner for name in each.rebinds),
         hands=frozenset(pair for each in inner for pair in each.hands),
@@ -79,10 +80,12 @@ def _summary_of_function(node: FunctionDef | ast.Lambda, imported: Imported) -> 
         visitor.visit(each)
     inner = _inner(body, imported)
     parameters = argument_names(node.args)
-    changed = _changed_parameters(inner, body, parameters)
+    surely = _changed_parameters(inner, body, parameters, inner.mutates)
+    changed = _changed_parameters(inner, body, parameters, inner.mutates | (inner.may_change - inner.calls))
     own = {node.name} if not isinstance(node, ast.Lambda) and changed & _with_default(node.args) else set()
     return Summary(
         parameters=changed,
+        surely=surely,
         order=tuple(each.arg for each in (*node.args.posonlyargs, *node.args.args)),
         all_parameters=frozenset(parameters),
         changes=frozenset(visitor.mutates | (visitor.may_change - visitor.calls) | own),  # a list as default lives on
@@ -139,8 +142,9 @@ def _with_default(arguments: ast.arguments) -> frozenset[str]:
     return frozenset(each.arg for each, value in pairs if not isinstance(value, ast.Constant))
 
 
-def _changed_parameters(visitor: Visitor, body: list[ast.stmt], parameters: set[str]) -> frozenset[str]:
-    changed = visitor.mutates | (visitor.may_change - visitor.calls)
+def _changed_parameters(
+    visitor: Visitor, body: list[ast.stmt], parameters: set[str], changed: set[str]
+) -> frozenset[str]:
     reached = {
         name for each in changed for name in _reachable_from(each, visitor.aliases, deeply=each in visitor.deeply)
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import warnings
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -104,7 +103,7 @@ def read_program(notebook: Notebook, stars: Mapping[str, tuple[str, ...]] | None
     `stars` are the names that a star import of a module binds, by module: only the module itself can tell.
     """
     cells = [cell for cell in notebook.cells if cell.code is not None and cell.role is not Role.SKIP]
-    parsed = [(cell, _parse(cell)) for cell in cells]
+    parsed = [(cell, cell.code.tree.body) for cell in cells if cell.code is not None]
     imported = imported_by((node for _, nodes in parsed for node in nodes), stars)
     statements: list[Statement] = []
     functions = Functions()
@@ -158,23 +157,6 @@ def _learnt(functions: Functions, statement: Statement, imported: Imported) -> F
     rest = {name: summary for name, summary in functions.summaries.items() if name not in names}
     made = dict.fromkeys(names, summary_of(defined, imported)) if defined else {}
     return Functions(rest | made)
-
-
-def _parse(cell: Cell) -> list[ast.stmt]:
-    assert cell.code is not None
-    with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", SyntaxWarning
-        )  # "\d" in a plain string: the user's, and shown when the cell runs
-        tree = compile(
-            cell.code.python,
-            f"<cell {cell.index}>",
-            "exec",
-            ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT,
-            dont_inherit=True,
-        )
-    assert isinstance(tree, ast.Module)
-    return tree.body
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -11,13 +11,15 @@ __all__ = ["Functions", "Summary"]
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """`parameters` (by name) whose object a call may change; globals that it `changes` in place or `rebinds`.
+    """`parameters` (by name) whose object a call may change, those that it `surely` does, as far as is known; globals that it
+    `changes` in place or `rebinds`.
 
     `hands` are the parameters that it hands on, with the names of the functions that it hands them to. `answers` are
     parameters and globals that the answer may be or hold, CODE for a function made inside; None: it may be anything.
     """
 
     parameters: frozenset[str] = frozenset()
+    surely: frozenset[str] = frozenset()
     order: tuple[str, ...] = ()
     all_parameters: frozenset[str] = frozenset()
     changes: frozenset[str] = frozenset()
@@ -51,6 +53,12 @@ class Functions:
         summary = self.of(call)
         if summary is not None and isinstance(call.func, ast.Name):
             yield from summary.given(call, self._changed(call.func.id, frozenset()))
+
+    def surely_changed(self, call: ast.Call) -> Iterator[ast.expr]:
+        """Yield those of them that it is known to change."""
+        summary = self.of(call)
+        if summary is not None:
+            yield from summary.given(call, summary.surely)
 
     def _changed(self, name: str, above: frozenset[str]) -> frozenset[str]:
         summary = self.summaries[name]

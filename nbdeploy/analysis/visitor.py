@@ -408,6 +408,8 @@ class Visitor(ast.NodeVisitor):
         self.works |= self._direct_arguments(node)
         self.handed |= self._arguments(node)
         for each in self.functions.changed_arguments(node):
+            self._may_change(self.reachable(each))
+        for each in self.functions.surely_changed(node):
             self._change(self.reachable(each))
 
     def _touch(self, node: ast.Call) -> None:

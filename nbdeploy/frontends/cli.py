@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from nbdeploy.frontends.commands import Answer
+    from nbdeploy.frontends.command import Answer
 
 __all__ = ["main"]
 
@@ -50,6 +50,7 @@ def answered(options: Namespace, stdout: TextIO) -> int:
     try:
         answer: Answer = options.run(options, stdout)
         write(answer, options, stdout)
+        stdout.flush()
         return answer.status
     except NbdeployError as error:
         return failed(error, stdout, as_json=options.json)

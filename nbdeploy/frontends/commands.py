@@ -6,77 +6,23 @@ import argparse
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import Diagnostic, UsageError
 from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
+from nbdeploy.frontends.command import Answer, Command
+from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from contextlib import AbstractContextManager
     from typing import TextIO
 
     from nbdeploy.progress import Progress
 
-__all__ = ["COMMANDS", "Answer", "Command"]
+__all__ = ["COMMANDS"]
 
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a command gives: the JSON document, how a rich console shows it, and the exit status."""
-
-    document: Any
-    show: Callable[[Any], None]
-    status: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    name: str
-    summary: str
-    example: str
-    options: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace, TextIO], Answer]
-
-
-def check_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebooks", nargs="+", type=Path, metavar="NB", help="a notebook's file")
-
-
-def check(options: argparse.Namespace, stdout: TextIO) -> Answer:
-    from nbdeploy.checking import check
-
-    answers = [check(path).as_json() for path in options.notebooks]
-    return Answer({"notebooks": answers}, lambda console: show_checks(answers, console), int(not all_ok(answers)))
-
-
-def show_checks(answers: list[Any], console: Any) -> None:
-    from nbdeploy.frontends.rendering import print_diagnostics
-
-    for each in answers:
-        console.print(each["path"], style="bold", markup=False, highlight=False, soft_wrap=True)
-        print_diagnostics(each["diagnostics"], console)
-        if each["ok"]:
-            console.print("no errors", style="green")
-
-
-def all_ok(answers: list[Any]) -> bool:
-    return all(each["ok"] for each in answers)
-
-
-def slice_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
-    parser.add_argument("--for", dest="variable", required=True, metavar="NAME", help="the variable to make")
-    parser.add_argument("--cell", type=int, metavar="K", help="as it stands after cell K, from 0 (default: the end)")
-
-
-def slice_notebook(options: argparse.Namespace, stdout: TextIO) -> Answer:
-    from nbdeploy.checking import slice_for
-
-    found = slice_for(options.notebook, options.variable, options.cell)
-    return Answer(found.as_json(), lambda console: console.file.write(found.code.rstrip("\n") + "\n"))
+NO_CHECK_OPTIONS = {"select": None, "ignore": None, "graph": None, "fixed": None}
 
 
 def export_options(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +50,7 @@ def deploy_options(parser: argparse.ArgumentParser) -> None:
 
 def deploy(options: argparse.Namespace, stdout: TextIO) -> Answer:
     if options.check:
-        return check(argparse.Namespace(notebooks=[options.notebook]), stdout)
+        return check(argparse.Namespace(**vars(options), notebooks=[options.notebook], **NO_CHECK_OPTIONS), stdout)
     request = deploy_request(options, options.notebook)
     from nbdeploy.deploying import deploy
 
@@ -239,7 +185,7 @@ def show(options: argparse.Namespace, stdout: TextIO) -> Answer:
 
 COMMANDS = (
     Command("check", "say what stands in the way of a deploy; never runs the notebook",
-            "nbdeploy check titanic.ipynb", check_options, check),
+            "nbdeploy check titanic.ipynb --graph titanic.svg", check_options, check),
     Command("slice", "print the smallest program of the notebook that makes one variable",
             "nbdeploy slice titanic.ipynb --for model --cell 7", slice_options, slice_notebook),
     Command("export", "write the script pipeline, without Bento and MLflow",

@@ -107,7 +107,7 @@ class Session:
         notebook = self.notebook(options.notebook)
         stale = self.stale(notebook)
         if options.check:
-            return checked(notebook, stale)
+            return checked(notebook, stale, options)
         if stale:
             self.show(shown_diagnostics(stale))
         from nbdeploy.deploying import deploy
@@ -259,15 +259,13 @@ def in_kernel(shell: Any) -> bool:
     return getattr(shell, "kernel", None) is not None
 
 
-def checked(notebook: Path, stale: list[Diagnostic]) -> Shown:
-    from nbdeploy.checking import check
-    from nbdeploy.frontends.rendering import diagnostics_html, diagnostics_text
+def checked(notebook: Path, stale: list[Diagnostic], options: Namespace) -> Shown:
+    from nbdeploy.frontends.check_view import check_html, check_text
+    from nbdeploy.frontends.inspection import check_result
 
-    answer = check(notebook).as_json()
-    found = [*(each.as_json() for each in stale), *answer["diagnostics"]]
-    verdict = f"{notebook.name}: {'nothing stands in the way' if answer['ok'] else 'not ready to be deployed'}"
-    text = "\n".join(part for part in (diagnostics_text(found), verdict) if part)
-    return Shown({**answer, "diagnostics": found}, f"{diagnostics_html(found)}<div><b>{verdict}</b></div>", text)
+    found = check_result(notebook, options)
+    result = replace(found, diagnostics=(*stale, *found.diagnostics))
+    return Shown(result.as_json(), check_html(result), check_text(result))
 
 
 def shown_diagnostics(diagnostics: list[Diagnostic]) -> Shown:

@@ -27,11 +27,12 @@ def guarded() -> Iterator[TextIO]:
     previous = sys.stdout
     os.dup2(2, 1)
     sys.stdout = sys.stderr
-    answer = os.fdopen(os.dup(kept), "w", encoding="utf-8")
+    # A file's name may hold what UTF-8 has not: the escape that stands for it is one of JSON's own, too.
+    answer = os.fdopen(os.dup(kept), "w", encoding="utf-8", errors="backslashreplace")
     try:
         yield answer
     finally:
-        with suppress(BrokenPipeError):  # the reader has gone (`nbdeploy list | head -1`): nothing is left to say
+        with suppress(OSError):  # the reader has gone (`nbdeploy list | head -1`), or a full disk has been told
             answer.close()
         sys.stdout = previous
         os.dup2(kept, 1)

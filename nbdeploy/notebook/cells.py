@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from nbdeploy.errors import Diagnostic, NotebookError, Severity
 from nbdeploy.notebook.document import RawCell, read_document
 from nbdeploy.notebook.magics import ROLE_MAGICS
+from nbdeploy.notebook.newer_python import newer_python
 from nbdeploy.notebook.python2 import is_python_2
 from nbdeploy.notebook.roles import Role, read_role, role_options, serving_roles
 from nbdeploy.notebook.settings import Settings, read_settings
@@ -107,11 +108,18 @@ def _may_fail(tags: tuple[str, ...]) -> bool:
 
 
 def _syntax_problem(error: SyntaxError, *, harmless: bool) -> Diagnostic:
-    shown = f": {error.text.strip()[:120]}" if error.text and error.text.strip() else ""
+    text = (
+        (error.text or "").strip()[:120].encode("utf-8", "backslashreplace").decode()
+    )  # half characters can't be printed
+    shown = f": {text}" if text else ""
     message, fix = f"{error.msg}{shown}", "correct the line, or tag the cell 'skip' if it is not to run"
     if is_python_2(error):
         message = f"this is Python 2 ({error.msg}){shown}"
         fix = "rewrite it for Python 3: print(x), 'except E as e', 'raise E(x)', 0o17, repr(x), !="
+    elif newer := newer_python(error):
+        version = ".".join(map(str, newer))
+        message = f"Python {version} may read this, the one that runs here is older: {message}"
+        fix = f"run nbdeploy with Python {version} or newer, or write the line without the new syntax"
     severity = Severity.WARNING if harmless else Severity.ERROR
     return Diagnostic(code="NBD005", message=message, fix=fix, severity=severity, line=error.lineno)
 

@@ -35,7 +35,14 @@ _CELL_MAGIC = re.compile(r"%%(?!\w+\?)(?P<name>\S+)\s*(?P<argument>.*)")
 _ASSIGNED = re.compile(r"(?:[ \t\f]|\\\n)*(?=%[^\W\d]|!)")
 _PROMPT = re.compile(r"^[ \t]*(?:>>>|\.\.\.(?!:)|In \[\d+\]:|\.{3,}:)(?:[ \t]|$)", re.MULTILINE)
 _FIRST_PROMPT = re.compile(r"^[ \t]*(?:>>>|In \[\d+\]:)(?:[ \t]|$)", re.MULTILINE)
+_MAX_DEPTH = 8  # magics inside magics: `%time %time x` works in IPython; deeper than this is no notebook's
+_FLAGS = ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
 _AUTOMAGIC = re.compile(r"\s*(?P<name>\w+)(?:[ \t]+[^\s=].*)?\s*")
+
+
+# What IPython takes away from valid Python, too: the indentation of a whole cell, blanks on blank lines (also in strings).
+# All else that it knows is no Python, so that what the parser takes is already plain.
+_LOOSE_BLANKS = re.compile(r"\A\n*[^\S\n]|^[ \t]+$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,24 +55,29 @@ class Magic:
     kind: MagicKind
 
 
+def _nothing() -> ast.Module:
+    return ast.Module(body=[], type_ignores=[])
+
+
 @dataclass(frozen=True, slots=True)
 class PlainCode:
     """A code cell as plain Python with as many lines as its source.
 
     `opaque` says that the cell runs no Python in the notebook's namespace (`%%bash`, `%%html`, `%%timeit`, an unknown
-    cell magic): `python` then holds blank and comment lines only.
+    cell magic): `python` then holds blank and comment lines only. `tree` is what `python` parses to: read it, never change it.
     """
 
     python: str
     magics: tuple[Magic, ...] = ()
     opaque: bool = False
+    tree: ast.Module = field(default_factory=_nothing, compare=False, repr=False)
 
 
 def plain_python(source: str) -> PlainCode:
     """Translate a cell's source; raises SyntaxError, placed in the source, for what IPython can't read either."""
     source = source.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        return _translate_cell(source)
+        return _as_it_stands(source) or _translate_cell(source)
     except SyntaxError as error:
         for reading in _other_readings(source):
             try:
@@ -75,15 +87,25 @@ def plain_python(source: str) -> PlainCode:
         raise _placed(error, source) from None
 
 
+def _as_it_stands(source: str) -> PlainCode | None:
+    """Most cells are plain Python already, and need no scanner; for the others, None."""
+    if _LOOSE_BLANKS.search(source):
+        return None
+    try:
+        return PlainCode(source, tree=_parse(source))
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+
+
 def _translate_cell(source: str) -> PlainCode:
     draft = _Draft()
     try:
         opaque = draft.read_cell(source.split("\n"))
         python = "\n".join(draft.lines)
-        _check(python)
+        tree = _checked(python)
     except RecursionError:
         raise SyntaxError("the code is nested too deeply", ("<cell>", 1, 1, None)) from None
-    return PlainCode(python, tuple(sorted(draft.magics, key=lambda magic: magic.line)), opaque)
+    return PlainCode(python, tuple(sorted(draft.magics, key=lambda magic: magic.line)), opaque, tree)
 
 
 def _other_readings(source: str) -> list[str]:
@@ -102,6 +124,7 @@ class _Draft:
 
     lines: list[str] = field(default_factory=list)
     magics: list[Magic] = field(default_factory=list)
+    depth: int = 0  # of magics inside magics
 
     def read_cell(self, source: list[str]) -> bool:
         """Read a cell, or the body of a cell magic; return whether it is opaque."""
@@ -115,6 +138,7 @@ class _Draft:
         return self._read_cell_magic(opening["name"], opening["argument"].strip(), source[first + 1 :])
 
     def _read_cell_magic(self, name: str, argument: str, body: list[str]) -> bool:
+        self._deepen()
         self._note(name, argument, "cell")
         if name not in WRAPPING:
             self.lines += ["#", *[""] * len(body)]
@@ -196,7 +220,8 @@ class _Draft:
         self._note(name, argument, "line")
         if name not in ("time", "prun"):
             return "pass"
-        inner = _Draft([""] * len(self.lines), self.magics)
+        inner = _Draft([""] * len(self.lines), self.magics, self.depth)
+        inner._deepen()
         inner._read_lines([timed_statement(name, argument)])
         return inner.lines[-1] or "pass"
 
@@ -209,6 +234,11 @@ class _Draft:
         self._note(name, argument, "line")
         timed = timed_statement(name, argument) if name == "time" else ""
         return timed if _is_expression(timed) else f"get_ipython().run_line_magic({name!r}, {argument!r})"
+
+    def _deepen(self) -> None:
+        self.depth += 1
+        if self.depth > _MAX_DEPTH:
+            raise RecursionError
 
     def _note(self, name: str, argument: str, kind: MagicKind) -> None:
         self.magics.append(Magic(name, argument, len(self.lines) + 1, kind))
@@ -231,18 +261,20 @@ def _continued(source: list[str], row: int, column: int) -> tuple[int, str]:
     return end, " ".join([*(part.rstrip()[:-1] for part in parts[:-1]), parts[-1].rstrip()])
 
 
-def _parse(python: str, mode: Literal["exec", "eval"]) -> None:
+def _parse(python: str) -> ast.Module:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # '\d' and its like: the notebook's own affair
-        compile(python, "<cell>", mode, ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+        tree = compile(python, "<cell>", "exec", _FLAGS, dont_inherit=True)
+    assert isinstance(tree, ast.Module)
+    return tree
 
 
-def _check(python: str) -> None:
+def _checked(python: str) -> ast.Module:
     if "\0" in python:  # Python's own error has no line, and another type in other versions
         line = python.count("\n", 0, python.index("\0")) + 1
         raise SyntaxError("a null byte can't be part of the source", ("<cell>", line, 1, None))
     try:
-        _parse(python, "exec")
+        return _parse(python)
     except UnicodeEncodeError as error:  # a lone surrogate: the kernel can't compile it either
         line = python.count("\n", 0, error.start) + 1
         found = python[error.start].encode("unicode_escape").decode()
@@ -253,7 +285,9 @@ def _check(python: str) -> None:
 
 def _is_expression(text: str) -> bool:
     try:
-        _parse(text, "eval")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compile(text, "<cell>", "eval", _FLAGS, dont_inherit=True)
     except (SyntaxError, ValueError, MemoryError):
         return False
     return True

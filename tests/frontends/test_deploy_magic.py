@@ -70,6 +70,18 @@ def test_the_panel_lists_the_cells_with_their_roles(start_kernel: Callable[..., 
     assert "<b>preprocess</b>" in html
 
 
+def test_a_check_shows_the_findings_and_the_parts_of_the_cells(kernel: Kernel, tmp_path: Path) -> None:
+    sources = ("import pandas as pd\nX = pd.read_csv('<x>')\nm = pd.read_pickle('m')", "%%predict\ny = m.predict(X)\nX")
+    path = write(tmp_path / "titanic.ipynb", *sources)
+    ran = kernel.run(f"%deploy --check --output y --notebook {path}")
+    assert ran.reply["status"] == "ok"
+    assert "Assumed without a run: the input is X." in (ran.result or "")
+    assert re.search(r"1 +served", ran.result or "")
+    (html,) = [each["content"]["data"]["text/html"] for each in ran.outputs if each["msg_type"] == "execute_result"]
+    assert "<b>served</b>" in html
+    assert "&lt;x&gt;" not in html  # the first line alone is shown
+
+
 def test_a_notebook_that_nbdeploy_runs_does_not_deploy_itself(start_kernel: Callable[..., Kernel]) -> None:
     kernel = start_kernel(NBDEPLOY_RECORDING="1")
     kernel.run("%load_ext nbdeploy")

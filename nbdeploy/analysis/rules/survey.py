@@ -1,0 +1,168 @@
+"""What the rules look at: the program with its calls, texts and names laid out, each with its place.
+
+One walk over all statements serves all rules, so that another rule costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.notebook.cells import Cell, Role
+
+__all__ = ["Function", "Site", "Survey", "dotted"]
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_KINDS = (
+    ast.Assign,
+    ast.Attribute,
+    ast.Call,
+    ast.Constant,
+    ast.Dict,
+    ast.FunctionDef,
+    ast.Global,
+    ast.Import,
+    ast.ImportFrom,
+    ast.JoinedStr,
+    ast.Subscript,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A node, the statement that it belongs to, and the innermost function around it.
+
+    `sure` says that it runs whenever the statement does: it is in no branch, loop, handler or function.
+    """
+
+    statement: Statement
+    node: ast.AST
+    function: Function | None = None
+    sure: bool = True
+
+    @property
+    def cell(self) -> int:
+        return self.statement.cell
+
+    @property
+    def line(self) -> int:
+        line: int = getattr(self.node, "lineno", self.statement.line)
+        return line
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A program and, by kind of node, every site in it, in the order of the text."""
+
+    program: Program
+    sites: dict[type[ast.AST], list[Site]] = field(default_factory=dict, hash=False, compare=False)
+
+    @classmethod
+    def of(cls, program: Program) -> Survey:
+        sites: dict[type[ast.AST], list[Site]] = {kind: [] for kind in _KINDS}
+        for statement in program.statements:
+            for site in _walk(statement):
+                sites[type(site.node)].append(site)
+        return cls(program, sites)
+
+    @cached_property
+    def calls(self) -> tuple[tuple[Site, ast.Call, str], ...]:
+        """Every call with the dotted name of what is called, `numpy.random.seed` for `np.random.seed`; "" if unknown."""
+        calls = [(site, site.node) for site in self.sites[ast.Call] if isinstance(site.node, ast.Call)]
+        return tuple((site, node, self.origin(node.func)) for site, node in calls)
+
+    def texts(self) -> Iterator[tuple[Site, str]]:
+        """Every text literal, without docstrings and other texts that stand alone."""
+        for site in self.sites[ast.Constant]:
+            if isinstance(site.node, ast.Constant) and isinstance(site.node.value, str):
+                yield site, site.node.value
+
+    def cell_of(self, statement: Statement) -> Cell:
+        return self.program.notebook.cells[statement.cell]
+
+    @cached_property
+    def imports(self) -> dict[str, str]:
+        """For each imported name what it stands for: `np` is `numpy`, `fit` may be `lib.fit`."""
+        found: dict[str, str] = {}
+        for site in (*self.sites[ast.Import], *self.sites[ast.ImportFrom]):
+            node = site.node
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    found[alias.asname or alias.name.split(".")[0]] = (
+                        alias.name if alias.asname else alias.name.split(".")[0]
+                    )
+            elif isinstance(node, ast.ImportFrom):
+                package = "." * node.level + (node.module or "")
+                found |= {
+                    alias.asname or alias.name: f"{package}.{alias.name}" for alias in node.names if alias.name != "*"
+                }
+        return found
+
+    def origin(self, node: ast.expr) -> str:
+        """Return the dotted name that an expression stands for if an import is at its root; "" otherwise."""
+        name = dotted(node)
+        root, _, rest = name.partition(".")
+        known = self.imports.get(root, "")
+        return f"{known}.{rest}" if known and rest else known
+
+    @cached_property
+    def code_names(self) -> frozenset[str]:
+        """Names of the notebook's own functions and classes."""
+        return frozenset(name for each in self.program.statements if each.defines_code for name in each.effects.defs)
+
+    def magics(self) -> Iterator[tuple[Cell, str, str, int, str]]:
+        """Every piece of IPython syntax in cells that run: cell, name, argument, line, kind."""
+        for cell in self.program.notebook.cells:
+            if cell.code is not None and cell.role is not Role.SKIP:
+                for magic in cell.code.magics:
+                    yield cell, magic.name, magic.argument, magic.line, magic.kind
+
+
+def dotted(node: ast.expr) -> str:
+    """Return `a.b.c` for that expression, "" for anything that is not names and dots."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
+
+
+_WANTED = frozenset(_KINDS)
+_BRANCHING = (ast.If, ast.Try, ast.For, ast.AsyncFor, ast.While, ast.IfExp, ast.BoolOp, ast.Match, ast.ListComp)
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+
+
+_LEAVES = frozenset({ast.Name, ast.Load, ast.Store, ast.Del, ast.Pass, ast.alias, ast.arg})  # nothing of interest below
+
+
+def _walk(statement: Statement) -> list[Site]:
+    found: list[Site] = []
+    waiting: list[tuple[ast.AST, Function | None, bool]] = [(statement.node, None, True)]
+    while waiting:
+        node, function, sure = waiting.pop()
+        kind = node.__class__
+        if kind in _WANTED:
+            found.append(Site(statement, node, function, sure))
+        if kind is ast.Expr and node.value.__class__ is ast.Constant:  # type: ignore[attr-defined]
+            continue  # a docstring
+        if isinstance(node, _FUNCTIONS):
+            function, sure = node, False
+        elif isinstance(node, _BRANCHING):
+            sure = False
+        waiting += [(each, function, sure) for each in reversed(_children(node))]
+    return found
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """As `ast.iter_child_nodes`, without leaves; this is the inner loop of all rules."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        value = getattr(node, name, None)
+        if value.__class__ is list:
+            found += [each for each in value if isinstance(each, ast.AST) and each.__class__ not in _LEAVES]
+        elif isinstance(value, ast.AST) and value.__class__ not in _LEAVES:
+            found.append(value)
+    return found
