@@ -9,6 +9,7 @@ from nbdeploy.analysis.display import method_name
 from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.knowledge import Condition, names_origin
 from nbdeploy.analysis.pseudo_names import FILES, UNKNOWN_FILE, file_name, random_stream
+from nbdeploy.analysis.walking import walk
 
 __all__ = ["LibraryCalls", "is_true"]
 
@@ -74,7 +75,7 @@ class LibraryCalls:
 
     def is_settled(self, value: ast.expr) -> bool:
         """Tell whether it is known of all that the value is made by which streams it draws from."""
-        calls = [each for each in ast.walk(value) if isinstance(each, ast.Call)]
+        calls = [each for each in walk(value) if isinstance(each, ast.Call)]
         return bool(calls) and all(self._is_known_of(each) for each in calls)
 
     def _is_known_of(self, call: ast.Call) -> bool:

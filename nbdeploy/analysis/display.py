@@ -6,26 +6,24 @@ import ast
 
 from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.knowledge import names_origin
+from nbdeploy.analysis.walking import walk
 
 __all__ = ["is_display", "method_name", "shows"]
 
 
 def is_display(statement: ast.stmt, imported: Imported) -> bool:
     """Tell whether the statement only shows something: `print(x)`, `plt.plot(x)`, `df.head()`, `df`, a docstring."""
-    if isinstance(statement, ast.Pass):
-        return True
-    if _changes_something(statement, imported):
-        return False
     if isinstance(statement, ast.Expr):
-        return shows(statement.value, imported)
-    if isinstance(statement, ast.Assign):  # `_ = plt.title(...)`, `ax = plt.gca()`
-        return isinstance(statement.value, ast.Call) and _calls_display(statement.value, imported)
-    return False
+        return shows(statement.value, imported) and not _changes_something(statement, imported)
+    if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Call):
+        # `_ = plt.title(...)`, `ax = plt.gca()`
+        return _calls_display(statement.value, imported) and not _changes_something(statement, imported)
+    return isinstance(statement, ast.Pass)
 
 
 def _changes_something(statement: ast.stmt, imported: Imported) -> bool:
     """`print(stack.pop())`, `print(n := 3)` show something, and more."""
-    for node in ast.walk(statement):
+    for node in walk(statement):
         if isinstance(node, ast.NamedExpr):
             return True
         if isinstance(node, ast.Call) and imported.origin(node.func) is None:
@@ -43,7 +41,7 @@ def shows(value: ast.expr, imported: Imported) -> bool:
     if isinstance(value, ast.Tuple):
         return all(shows(each, imported) for each in value.elts)
     if isinstance(value, ast.ListComp | ast.SetComp | ast.DictComp):
-        return all(_asks(each, imported) for each in ast.walk(value) if isinstance(each, ast.Call))
+        return all(_asks(each, imported) for each in walk(value) if isinstance(each, ast.Call))
     return isinstance(value, ast.Constant | ast.Name | ast.Attribute | ast.Subscript | ast.Compare | ast.JoinedStr)
 
 

@@ -12,6 +12,7 @@ from nbdeploy.analysis.statement import Statement
 from nbdeploy.analysis.summary import Summary
 from nbdeploy.analysis.targets import argument_names, roots
 from nbdeploy.analysis.visitor import Scope, Visitor, declared_outer, local_names
+from nbdeploy.analysis.walking import children, walk
 
 __all__ = ["summaries_of", "summary_of"]
 
@@ -63,7 +64,7 @@ def summary_of(node: ast.AST, imported: Imported) -> Summary:
 
 def _functions_in(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the outermost functions inside a node."""
-    for each in ast.iter_child_nodes(node):
+    for each in children(node):
         if isinstance(each, FunctionNode):
             yield each
         else:
@@ -92,7 +93,7 @@ def _summary_of_function(node: FunctionDef | ast.Lambda, imported: Imported) -> 
         rebinds=frozenset(visitor.defs & outer),
         hands=frozenset(_handed_on(body, parameters)),
         answers=_answers(inner, node, body),
-        is_generator=any(isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node)),
+        is_generator=any(isinstance(each, ast.Yield | ast.YieldFrom) for each in walk(node)),
     )
 
 
@@ -107,7 +108,7 @@ def _inner(body: list[ast.stmt], imported: Imported) -> Visitor:
 def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, body: list[ast.stmt]) -> frozenset[str] | None:
     """Return the names whose objects the answer may be or hold, through all the names inside."""
     if isinstance(node, ast.AsyncFunctionDef) or any(
-        isinstance(each, ast.Yield | ast.YieldFrom) for each in ast.walk(node)
+        isinstance(each, ast.Yield | ast.YieldFrom) for each in walk(node)
     ):
         return None
     if isinstance(node, ast.Lambda):
@@ -131,7 +132,7 @@ def _own_returns(body: list[ast.stmt]) -> Iterator[ast.Return]:
         if isinstance(each, ast.Return):
             yield each
         elif not isinstance(each, FunctionNode | ast.ClassDef):
-            waiting += ast.iter_child_nodes(each)
+            waiting += children(each)
 
 
 def _with_default(arguments: ast.arguments) -> frozenset[str]:
@@ -163,7 +164,7 @@ def _reachable_from(name: str, aliases: Iterable[Share], *, deeply: bool) -> set
 
 
 def _handed_on(body: list[ast.stmt], parameters: set[str]) -> Iterator[tuple[str, str]]:
-    for call in (node for each in body for node in ast.walk(each) if isinstance(node, ast.Call)):
+    for call in (node for each in body for node in walk(each) if isinstance(node, ast.Call)):
         if isinstance(call.func, ast.Name):
             for argument in (*call.args, *(each.value for each in call.keywords)):
                 yield from ((name, call.func.id) for name in roots(argument) & parameters)

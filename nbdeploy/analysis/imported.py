@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from nbdeploy.analysis.knowledge import Knowledge, knowledge_of
 from nbdeploy.analysis.targets import bound_by_import
+from nbdeploy.analysis.walking import walk
 from nbdeploy.notebook.cells import Notebook
 
 __all__ = ["BUILTINS", "Imported", "imported_by", "module_of", "star_modules"]
@@ -59,13 +60,15 @@ def imported_by(nodes: Iterable[ast.stmt], stars: Mapping[str, tuple[str, ...]] 
     stars = stars or {}
     origins: dict[str, str] = {}
     bound: set[str] = set()
-    for node in _walk(nodes):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            origins |= _origins(node, stars)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.add(node.id)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            bound.add(node.name)
+    for node in walk(*nodes):
+        kind = type(node)
+        if kind is ast.Name:
+            if type(node.ctx) is ast.Store:  # type: ignore[attr-defined]
+                bound.add(node.id)  # type: ignore[attr-defined]
+        elif kind in _IMPORTS:
+            origins |= _origins(node, stars)  # type: ignore[arg-type]
+        elif kind in _DEFINITIONS:
+            bound.add(node.name)  # type: ignore[attr-defined]
     roots = {name: origin.partition(".")[0] for name, origin in origins.items()}
     known = knowledge_of(frozenset(roots.values()))
     modules = frozenset(origins.keys() - bound)  # a name that is also bound otherwise is no module everywhere
@@ -97,6 +100,5 @@ def star_modules(notebook: Notebook) -> tuple[str, ...]:
     return tuple(dict.fromkeys(module for text in texts for module in _STAR.findall(text)))
 
 
-def _walk(nodes: Iterable[ast.stmt]) -> Iterator[ast.AST]:
-    for node in nodes:
-        yield from ast.walk(node)
+_IMPORTS = {ast.Import, ast.ImportFrom}
+_DEFINITIONS = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}

@@ -52,7 +52,7 @@ class Functions:
         """Yield the argument expressions of a call whose objects the function may change."""
         summary = self.of(call)
         if summary is not None and isinstance(call.func, ast.Name):
-            yield from summary.given(call, self._changed(call.func.id, frozenset()))
+            yield from summary.given(call, self._changed(call.func.id))
 
     def surely_changed(self, call: ast.Call) -> Iterator[ast.expr]:
         """Yield those of them that it is known to change."""
@@ -60,8 +60,22 @@ class Functions:
         if summary is not None:
             yield from summary.given(call, summary.surely)
 
-    def _changed(self, name: str, above: frozenset[str]) -> frozenset[str]:
+    def _changed(self, name: str) -> frozenset[str]:
         summary = self.summaries[name]
-        callees = {callee for _, callee in summary.hands if callee in self.summaries} - above
-        changing = {each for each in callees if self._changed(each, above | {name})}
-        return summary.parameters | {parameter for parameter, callee in summary.hands if callee in changing}
+        handed = {parameter for parameter, callee in summary.hands if self._changes_any(callee)}
+        return summary.parameters | handed
+
+    def _changes_any(self, name: str) -> bool:
+        """Tell whether the function, or one that it hands a parameter on to, changes one of its parameters."""
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            each = waiting.pop()
+            summary = self.summaries.get(each)
+            if summary is None or each in seen:
+                continue
+            if summary.parameters:
+                return True
+            seen.add(each)
+            waiting += [callee for _, callee in summary.hands]
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from nbdeploy.analysis.calls import LibraryCalls, is_true
@@ -15,6 +15,7 @@ from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
 from nbdeploy.analysis.sharing import CODE, How, Share, Sharing
 from nbdeploy.analysis.summary import Functions
 from nbdeploy.analysis.targets import argument_names, bound_by_import, plain_targets, root_name, roots
+from nbdeploy.analysis.walking import children, walk
 
 __all__ = ["Scope", "TrainingCall", "Visitor", "declared_outer", "local_names"]
 
@@ -39,7 +40,7 @@ class Scope:
     items_of: set[str] = field(default_factory=set)  # of a comprehension: names whose items its own are
 
 
-class Visitor(ast.NodeVisitor):
+class Visitor:
     """Collects what a statement binds, reads and changes.
 
     `mutates` are certain enough to decide what a request changes; `may_change` adds what only a sound slice must assume:
@@ -71,6 +72,18 @@ class Visitor(ast.NodeVisitor):
         self._calls = LibraryCalls(imported)
 
     # names ----------------------------------------------------------------------------------------------------------
+
+    def visit(self, node: ast.AST) -> None:
+        visit = _METHODS.get(type(node))
+        if visit is not None:
+            visit(self, node)
+        else:
+            for each in children(node):
+                self.visit(each)
+
+    def generic_visit(self, node: ast.AST) -> None:
+        for each in children(node):
+            self.visit(each)
 
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load):
@@ -480,6 +493,12 @@ class Visitor(ast.NodeVisitor):
             self.visit(each)
 
 
+_METHODS: dict[type[ast.AST], Callable[[Visitor, ast.AST], None]] = {
+    getattr(ast, name.removeprefix("visit_")): method
+    for name, method in vars(Visitor).items()
+    if name.startswith("visit_")
+}
+
 # Methods of containers which change what the container itself holds, and not the objects in it.
 _CONTAINER_METHODS = frozenset(
     {"add", "append", "appendleft", "clear", "discard", "extend", "extendleft", "insert", "pop", "popitem", "popleft", "remove",
@@ -536,7 +555,7 @@ def _function_scope(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Scope:
 
 def declared_outer(node: ast.AST) -> set[str]:
     """Return the names that a function's body declares global."""
-    return {name for each in ast.walk(node) if isinstance(each, ast.Global) for name in each.names}
+    return {name for each in walk(node) if isinstance(each, ast.Global) for name in each.names}
 
 
 def local_names(body: Iterable[ast.stmt]) -> set[str]:
@@ -545,22 +564,38 @@ def local_names(body: Iterable[ast.stmt]) -> set[str]:
     waiting: list[ast.AST] = list(body)
     while waiting:
         node = waiting.pop()
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()):
-                found.add(name)
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                found.add(node.name)
-                continue
-            case ast.Lambda():
-                continue
-            case ast.Import() | ast.ImportFrom():
-                found.update(bound_by_import(node))
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                found.add(name)
-            case ast.MatchMapping(rest=str(name)):
-                found.add(name)
-            case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                found |= {each.target.id for each in ast.walk(node) if isinstance(each, ast.NamedExpr)}
-                continue
-        waiting += ast.iter_child_nodes(node)
+        kind = type(node)
+        if kind is ast.Name:
+            if type(node.ctx) is not ast.Load:  # type: ignore[attr-defined]
+                found.add(node.id)  # type: ignore[attr-defined]
+        elif kind in _SCOPES:
+            found |= _bound_outside(node)
+        else:
+            if kind in _BINDING:
+                found |= _bound_by_itself(node)
+            waiting += children(node)
     return found
+
+
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_SCOPES = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, *_COMPREHENSIONS}
+_BINDING = {ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping}
+
+
+def _bound_outside(node: ast.AST) -> set[str]:
+    """Return what a scope binds in the one around it."""
+    if isinstance(node, _COMPREHENSIONS):
+        return {each.target.id for each in walk(node) if isinstance(each, ast.NamedExpr)}
+    return set() if isinstance(node, ast.Lambda) else {node.name}  # type: ignore[attr-defined]
+
+
+def _bound_by_itself(node: ast.AST) -> set[str]:
+    match node:
+        case ast.Import() | ast.ImportFrom():
+            return set(bound_by_import(node))
+        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
+            return {name}
+        case ast.MatchMapping(rest=str(name)):
+            return {name}
+        case _:
+            return set()

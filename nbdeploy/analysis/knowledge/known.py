@@ -9,7 +9,7 @@ path (`numpy.random.shuffle`), so that there is nothing to disagree about.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -150,7 +150,7 @@ class Knowledge:
 
 def names_origin(entries: frozenset[str], origin: str) -> bool:
     """Tell whether one of the entries names this function: `numpy.random.*` names `numpy.random.normal`."""
-    return any(each in entries for each in _entries_for(origin))
+    return not entries.isdisjoint(_entries_for(origin))
 
 
 def knowledge_of(roots: frozenset[str]) -> Knowledge:
@@ -232,14 +232,15 @@ def _conditions(entries: frozenset[str]) -> dict[str, tuple[Condition, ...]]:
     return found
 
 
-def _entries_for(origin: str) -> Iterator[str]:
-    """Yield the entries that would name this function: itself, `sklearn.*.SVC` (wherever it is), `numpy.random.*`."""
-    yield origin
-    yield f"{_root(origin)}.*.{origin.rpartition('.')[2]}"
-    module = origin.rpartition(".")[0]
+@lru_cache(maxsize=4096)
+def _entries_for(origin: str) -> tuple[str, ...]:
+    """Return the entries that would name this function: itself, `sklearn.*.SVC` (wherever it is), `numpy.random.*`."""
+    module, _, name = origin.rpartition(".")
+    found = [origin, f"{_root(origin)}.*.{name}"]
     while module:
-        yield f"{module}.*"
+        found.append(f"{module}.*")
         module = module.rpartition(".")[0]
+    return tuple(found)
 
 
 def _root(origin: str) -> str:

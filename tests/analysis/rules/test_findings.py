@@ -50,6 +50,7 @@ def test_a_notebook_without_roles_is_looked_at_as_well() -> None:
     assert codes("import random", "x = random.random()", "print(later)", "later = 1") == ["NBD101", "NBD110"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "roles", [(None, None), ("preprocess", "predict"), ("test", "preprocess"), ("predict", "test")]
 )
