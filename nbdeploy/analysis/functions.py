@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.scopes import Scope, declared_outer, local_names
 from nbdeploy.analysis.sharing import CODE, How, Share
 from nbdeploy.analysis.statement import Statement
 from nbdeploy.analysis.summary import Summary
 from nbdeploy.analysis.targets import argument_names, roots
-from nbdeploy.analysis.visitor import Scope, Visitor, declared_outer, local_names
+from nbdeploy.analysis.visitor import Visitor
 from nbdeploy.analysis.walking import children, walk
 
 __all__ = ["summaries_of", "summary_of"]

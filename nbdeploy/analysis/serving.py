@@ -17,7 +17,7 @@ from nbdeploy.analysis.slicing import is_learnt
 from nbdeploy.errors import Diagnostic, ServingPathError, Severity
 from nbdeploy.notebook.cells import Role
 
-__all__ = ["Frozen", "Input", "ServingPath", "Storage", "check_roles", "serving_path"]
+__all__ = ["Frozen", "Input", "ServingPath", "Storage", "check_roles", "diagnosed", "serving_path"]
 
 
 class Storage(StrEnum):
@@ -192,7 +192,7 @@ def _check_depends(cut: Cut, output: Output, source: Source) -> None:
 def _check_trains(statement: Statement) -> None:
     """Refuse an output that a statement makes which also trains, whatever its input may be."""
     if statement.effects.trains and not is_training(statement) and not fitted_receivers(statement):
-        raise ServingPathError(_diagnosed(Trouble("trains", statement, statement.effects.trains[0].method)))
+        raise ServingPathError(diagnosed(Trouble("trains", statement, statement.effects.trains[0].method)))
 
 
 _TROUBLES = {
@@ -221,10 +221,10 @@ _TROUBLES = {
 
 def _check_troubles(cut: Cut) -> None:
     if cut.troubles:
-        raise ServingPathError(*dict.fromkeys(_diagnosed(each) for each in cut.troubles))
+        raise ServingPathError(*dict.fromkeys(diagnosed(each) for each in cut.troubles))
 
 
-def _diagnosed(trouble: Trouble) -> Diagnostic:
+def diagnosed(trouble: Trouble) -> Diagnostic:
     code, message, fix = _TROUBLES[trouble.kind]
     parts = trouble.detail.split(":")
     fields = [*parts, ""]

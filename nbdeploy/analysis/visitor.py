@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from nbdeploy.analysis.calls import LibraryCalls, is_true
 from nbdeploy.analysis.display import method_name, shows
 from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.knowledge import names_origin
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
+from nbdeploy.analysis.scopes import Scope, annotations_of, defaults_of, function_scope, local_names
 from nbdeploy.analysis.sharing import CODE, How, Share, Sharing
 from nbdeploy.analysis.summary import Functions
-from nbdeploy.analysis.targets import argument_names, bound_by_import, plain_targets, root_name, roots
-from nbdeploy.analysis.walking import children, walk
+from nbdeploy.analysis.targets import argument_names, plain_targets, root_name, roots
+from nbdeploy.analysis.walking import children
 
-__all__ = ["Scope", "TrainingCall", "Visitor", "declared_outer", "local_names"]
+__all__ = ["TrainingCall", "Visitor"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +28,6 @@ class TrainingCall:
     receiver: str | None
     method: str
     line: int
-
-
-@dataclass
-class Scope:
-    """The names that a function, lambda, class or comprehension binds for itself."""
-
-    names: set[str] = field(default_factory=set)
-    late: bool = False  # a function body: its reads happen when it is called
-    is_class: bool = False  # its names are no scope for the functions inside
-    outer: set[str] = field(default_factory=set)  # declared global or nonlocal
-    items_of: set[str] = field(default_factory=set)  # of a comprehension: names whose items its own are
 
 
 class Visitor:
@@ -146,15 +136,15 @@ class Visitor:
 
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         self._bind(node.name)
-        for each in (*node.decorator_list, *_defaults(node.args), *_annotations(node)):
+        for each in (*node.decorator_list, *defaults_of(node.args), *annotations_of(node)):
             self.visit(each)
-        self._share_code(node.name, node.decorator_list, _defaults(node.args))
-        self._enter(_function_scope(node), node.body)
+        self._share_code(node.name, node.decorator_list, defaults_of(node.args))
+        self._enter(function_scope(node), node.body)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
     def visit_Lambda(self, node: ast.Lambda) -> None:
-        for each in _defaults(node.args):
+        for each in defaults_of(node.args):
             self.visit(each)
         self._enter(Scope(argument_names(node.args), late=True), [node.body])
 
@@ -535,67 +525,3 @@ def _global_by_text(target: ast.expr) -> str | None:
             return name
         case _:
             return None
-
-
-def _defaults(arguments: ast.arguments) -> Iterator[ast.expr]:
-    yield from arguments.defaults
-    yield from (each for each in arguments.kw_defaults if each is not None)
-
-
-def _annotations(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[ast.expr]:
-    every = (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs, node.args.vararg, node.args.kwarg)
-    yield from (each.annotation for each in every if each is not None and each.annotation is not None)
-    if node.returns is not None:
-        yield node.returns
-
-
-def _function_scope(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Scope:
-    return Scope(argument_names(node.args) | local_names(node.body), late=True, outer=declared_outer(node))
-
-
-def declared_outer(node: ast.AST) -> set[str]:
-    """Return the names that a function's body declares global."""
-    return {name for each in walk(node) if isinstance(each, ast.Global) for name in each.names}
-
-
-def local_names(body: Iterable[ast.stmt]) -> set[str]:
-    """Return the names bound directly in the body of a function or class (not in functions nested in it)."""
-    found: set[str] = set()
-    waiting: list[ast.AST] = list(body)
-    while waiting:
-        node = waiting.pop()
-        kind = type(node)
-        if kind is ast.Name:
-            if type(node.ctx) is not ast.Load:  # type: ignore[attr-defined]
-                found.add(node.id)  # type: ignore[attr-defined]
-        elif kind in _SCOPES:
-            found |= _bound_outside(node)
-        else:
-            if kind in _BINDING:
-                found |= _bound_by_itself(node)
-            waiting += children(node)
-    return found
-
-
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
-_SCOPES = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, *_COMPREHENSIONS}
-_BINDING = {ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.MatchAs, ast.MatchStar, ast.MatchMapping}
-
-
-def _bound_outside(node: ast.AST) -> set[str]:
-    """Return what a scope binds in the one around it."""
-    if isinstance(node, _COMPREHENSIONS):
-        return {each.target.id for each in walk(node) if isinstance(each, ast.NamedExpr)}
-    return set() if isinstance(node, ast.Lambda) else {node.name}  # type: ignore[attr-defined]
-
-
-def _bound_by_itself(node: ast.AST) -> set[str]:
-    match node:
-        case ast.Import() | ast.ImportFrom():
-            return set(bound_by_import(node))
-        case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-            return {name}
-        case ast.MatchMapping(rest=str(name)):
-            return {name}
-        case _:
-            return set()

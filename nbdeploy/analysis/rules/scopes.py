@@ -10,8 +10,8 @@ import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from nbdeploy.analysis.scopes import declared_outer, local_names
 from nbdeploy.analysis.targets import argument_names, bound_by_import, plain_targets
-from nbdeploy.analysis.visitor import declared_outer, local_names
 
 __all__ = ["FunctionReads", "Read", "Reader", "function_reads"]
 

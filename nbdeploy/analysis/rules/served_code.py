@@ -12,7 +12,7 @@ from nbdeploy.analysis.rules import vocabulary as words
 from nbdeploy.analysis.rules.likely_inputs import Requests
 from nbdeploy.analysis.rules.randomness import drawn_streams, known_libraries
 from nbdeploy.analysis.rules.survey import Survey
-from nbdeploy.analysis.serving import _diagnosed
+from nbdeploy.analysis.serving import diagnosed
 from nbdeploy.errors import Diagnostic, Severity
 from nbdeploy.notebook.cells import Role
 
@@ -23,7 +23,7 @@ def troubles(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
     """NBD206, NBD207, NBD210: what a deploy refuses, if the input is what it seems to be."""
     for cut in requests.cuts if survey.program.with_role(Role.PREDICT) else ():
         for each in cut.troubles:
-            found = _diagnosed(each)
+            found = diagnosed(each)
             if not requests.settled:
                 several = len(requests.cuts) > 1
                 when = f" (if {cut.source.name} is the input)" if several else ""

@@ -10,7 +10,10 @@ import pytest
 import nbdeploy
 from tests.analysis.rules.found import codes
 
-PAGES = sorted((Path(nbdeploy.__file__).parent.parent / "docs" / "diagnostics").glob("NBD1*.md"))
+FOLDER = Path(nbdeploy.__file__).parent.parent / "docs" / "diagnostics"
+PAGES = sorted(
+    page for page in FOLDER.glob("NBD1*.md") if page.stem != "NBD199"
+)  # no rule gives it: it is our own defect
 
 
 def cells_in(text: str) -> list[str]:

@@ -17,7 +17,7 @@ SUBTLE = [
         df = pd.DataFrame({"a": range(20)})
         df.sample(3)
         x = df.sample(3).a.tolist()
-        """
+        """,
     ),
     case(
         "rows split twice, after a seed",
@@ -29,7 +29,7 @@ SUBTLE = [
         rows = list(range(20))
         other, rest = train_test_split(rows)
         x, y = train_test_split(rows)
-        """
+        """,
     ),
     case(
         "an estimator without a random state, after a seed",
@@ -40,7 +40,7 @@ SUBTLE = [
         np.random.seed(0)
         forest = RandomForestClassifier(3).fit([[float(i)] for i in range(20)], [0, 1] * 10)
         x = np.random.rand()
-        """
+        """,
     ),
     case(
         "a network that is made first, after a seed",
@@ -51,7 +51,7 @@ SUBTLE = [
         first = torch.nn.Linear(2, 2)
         second = torch.nn.Linear(2, 2)
         x = second.weight.tolist()
-        """
+        """,
     ),
     case(
         "random numbers by a name of their own",
@@ -61,7 +61,7 @@ SUBTLE = [
         seed(0)
         first = random()
         x = random()
-        """
+        """,
     ),
     case(
         "a generator of random numbers handed to a function",
@@ -73,7 +73,7 @@ SUBTLE = [
             return source.normal()
         first = draw(rng)
         x = draw(rng)
-        """
+        """,
     ),
     case(
         "weights set by Module.apply",
@@ -85,7 +85,7 @@ SUBTLE = [
             module.weight.data.fill_(3)
         net.apply(init)
         x = net.weight.tolist()
-        """
+        """,
     ),
     case(
         "parts of a split array",
@@ -96,7 +96,7 @@ SUBTLE = [
         left, right = np.split(a, 2)
         left[:] = 9
         x = a.tolist()
-        """
+        """,
     ),
     case(
         "an iterator that a loop leaves",
@@ -107,7 +107,7 @@ SUBTLE = [
             if number == 1:
                 break
         x = list(numbers)
-        """
+        """,
     ),
     case(
         "an iterator that a print uses up",
@@ -116,7 +116,7 @@ SUBTLE = [
         shown = map(str, range(3))
         print(list(shown))
         x = list(shown)
-        """
+        """,
     ),
     case(
         "a constant bound anew after a lambda was put into a list",
@@ -167,7 +167,7 @@ SUBTLE = [
             inner()
         outer()
         x = state["n"]
-        """
+        """,
     ),
     case(
         "a decorator that registers",
@@ -181,7 +181,7 @@ SUBTLE = [
         def one():
             return 1
         x = registry["one"]()
-        """
+        """,
     ),
     case(
         "a class that registers those that inherit it",
@@ -194,7 +194,7 @@ SUBTLE = [
         class One(Base):
             pass
         x = list(registry)
-        """
+        """,
     ),
     case(
         "a default dict that is read",
@@ -204,7 +204,7 @@ SUBTLE = [
         table = defaultdict(list)
         found = table["a"]
         x = list(table)
-        """
+        """,
     ),
     case(
         "an expression of pandas reads names",
@@ -214,7 +214,7 @@ SUBTLE = [
         k = 2
         df = pd.DataFrame({"a": [1, 2]})
         x = pd.eval("df.a * k").tolist()
-        """
+        """,
     ),
     case(
         "a folder is made, then looked for",
@@ -223,6 +223,6 @@ SUBTLE = [
         import os
         os.makedirs("made/inner", exist_ok=True)
         x = os.path.isdir("made/inner")
-        """
+        """,
     ),
 ]
