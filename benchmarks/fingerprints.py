@@ -1,8 +1,9 @@
 """The fingerprint of a value, for telling whether two runs made the same; None for what has no value to compare.
 
 Not compared: modules, functions, classes, generators, open files, and everything of plotting and display libraries, also
-inside containers. Left out: durations that fitted objects carry (`mean_fit_time`, `refit_time_`), and what they keep of values
-that they would compute again (`_cache` of statsmodels' results: filled by `summary()`).
+inside containers. Left out: durations that fitted objects carry (`mean_fit_time`, `refit_time_`), what they keep of values that
+they would compute again (`_cache` of statsmodels' results, filled by `summary()`), and addresses (`_stop_words_id` of
+scikit-learn's vectorizers).
 """
 
 from __future__ import annotations
@@ -55,4 +56,4 @@ class Comparing(_Tree):
 
 
 def is_incidental(key: object) -> bool:
-    return isinstance(key, str) and (key == "_cache" or key.endswith(("_time", "_time_")))
+    return isinstance(key, str) and (key in ("_cache", "_stop_words_id") or key.endswith(("_time", "_time_")))

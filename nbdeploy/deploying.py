@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from nbdeploy.analysis.program import Program
 from nbdeploy.clock import Clock
-from nbdeploy.errors import Diagnostic, NbdeployError, UsageError
+from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
 from nbdeploy.home import claim_version, save_deployment
 from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
@@ -100,6 +100,18 @@ def module_name(name: str) -> str:
     return f"{module}_model" if taken or module[:1].isdigit() else module
 
 
+_MEASURED = {"NBD120", "NBD122"}  # aggregates and the order of rows: the gate `rowwise` tells whether they matter
+
+
+def _warnings(program: Program) -> Iterator[Diagnostic]:
+    """Yield what the rules warn of and no gate measures: seeds, paths, secrets, labels in the served path."""
+    from nbdeploy.analysis.rules import findings
+
+    for each in findings(program):
+        if each.severity is Severity.WARNING and each.code.startswith("NBD1") and each.code not in _MEASURED:
+            yield each
+
+
 @dataclass(frozen=True, slots=True)
 class _Deploy:
     """One deploy under way: what was asked, the clock, and what to undo should it fail."""
@@ -121,7 +133,9 @@ class _Deploy:
 
         with self.clock.stage("record", "running the notebook in a fresh kernel"):
             recording = record(self.program, self.request, module_name(self.name), scratch, self.clock.progress)
-        self.notes.extend((*self.program.notebook.diagnostics, *recording.path.diagnostics))
+        self.notes.extend(
+            (*self.program.notebook.diagnostics, *recording.path.diagnostics, *_warnings(self.program))
+        )
         return recording
 
     def prove(self, recording: Recording, folder: Path) -> Proven:
