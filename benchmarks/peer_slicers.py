@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,17 +50,31 @@ class Peer:
         with tempfile.TemporaryDirectory(prefix="peer-", ignore_cleanup_errors=True) as scratch:
             place = Path(scratch) / "work"
             shutil.copytree(subject.root, place, ignore=shutil.ignore_patterns("reference"))
-            done = subprocess.run(
-                ["timeout", str(limit), *self.command(home)], cwd=place / subject.path.parent.relative_to(subject.root),
-                input=json.dumps(job), capture_output=True, text=True, check=False,
-                env={**os.environ, "MPLBACKEND": "Agg", "IPYTHONDIR": scratch, "OMP_NUM_THREADS": "1"},
-            )  # fmt: skip
+            place /= subject.path.parent.relative_to(subject.root)
+            environment = {**os.environ, "MPLBACKEND": "Agg", "IPYTHONDIR": scratch, "OMP_NUM_THREADS": "1"}
+            done = grouped(["timeout", str(limit), *self.command(home)], json.dumps(job), place, environment)
         try:
             answer: Answer = json.loads(done.stdout.strip().splitlines()[-1])
         except (IndexError, ValueError):
             why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1][:200]
             return {name: {"refused": f"no answer: {why}"} for name in names}
         return answer
+
+
+def grouped(
+    command: list[str], given: str, folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a group of its own, and end with it what it leaves behind (joblib's workers)."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            out, told = process.communicate(given)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return subprocess.CompletedProcess(command, process.returncode, out, told)
 
 
 def peers() -> list[Peer]:

@@ -118,6 +118,8 @@ class _Binding:
 
     def _describe(self, name: str, made: int, consumable: bool) -> None:
         effects = self.effects
+        if self.summary is not None and _defines_plainly(self.statement.node):
+            self.heap.code[made] = Code(effects.late, self.summary)  # nothing but a function: calling it leaves it as it is
         if consumable or name in effects.consumable:
             self.heap.used_up.add(made)
         flat = effects.flat.get(name)
@@ -257,6 +259,13 @@ class _Moment:
         return frozenset(
             each for each in atoms if isinstance(each, int) or not is_stream(each) or self._streams([each])
         )
+
+
+def _defines_plainly(node: ast.stmt) -> bool:
+    """A function without decorators, or a lambda with a name."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return not node.decorator_list
+    return isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
 
 
 def _called_with(statement: Statement) -> frozenset[str]:

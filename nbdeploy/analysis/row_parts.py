@@ -1,0 +1,71 @@
+"""Names that are rows of others: `X_test` is rows of `X` when a split lies between them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable
+
+from nbdeploy.analysis.binding_time import needed_for
+from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.targets import plain_targets, root_name
+from nbdeploy.notebook.cells import Role
+
+__all__ = ["likely_bindings", "rows_of"]
+
+TAKING_ROWS = frozenset({"copy", "head", "reset_index", "sample", "sort_index", "tail", "to_numpy"})
+
+
+def rows_of(node: ast.stmt, name: str) -> str | None:
+    """Return the name whose rows an assignment gives to `name`."""
+    if not isinstance(node, ast.Assign):
+        return None
+    match node.value:
+        case ast.Call(func=ast.Attribute(attr="train_test_split") | ast.Name(id="train_test_split"), args=arguments):
+            order = [each for target in node.targets for each in plain_targets(target)]
+            place = order.index(name) // 2 if name in order else len(arguments)
+            return root_name(arguments[place]) if place < len(arguments) else None
+        case ast.Call(func=ast.Attribute(value=rows, attr=method)) if method in TAKING_ROWS:
+            return root_name(rows)
+        case ast.Subscript(value=ast.Attribute(value=ast.Name(id=rows), attr="iloc" | "loc")):
+            return rows
+        case ast.Subscript(value=ast.Name(id=rows), slice=ast.Slice() | ast.Compare() | ast.Name() | ast.UnaryOp()):
+            return rows
+        case ast.Name(id=rows):
+            return rows
+        case _:
+            return None
+
+
+def likely_bindings(program: Program, answer: Iterable[str], last: Statement) -> dict[str, str]:
+    """Return predict's names that the training side took as rows of what preprocess makes (`X_test` of `X`).
+
+    Only those that the names of the answer, as the statement `last` leaves them, are made of.
+    """
+    preprocess = program.with_role(Role.PREPROCESS)
+    predict = [each for each in program.with_role(Role.PREDICT) if each.index <= last.index]
+    if not preprocess or not predict:
+        return {}
+    made = {name for each in preprocess for name in each.effects.defs | each.effects.mutates}
+    needed, _ = needed_for(program, predict, answer)
+    found = {name: _taken_from(program, name, made, predict[0]) for name in sorted(needed)}
+    return {name: maker for name, maker in found.items() if maker is not None and maker != name}
+
+
+def _taken_from(program: Program, name: str, made: set[str], before: Statement) -> str | None:
+    """Follow a name back, through statements that take rows, to a name that preprocess makes."""
+    for _ in range(8):  # `a = b; b = a` in a loop of cells would go on for ever
+        definition = program.definition_of(name, before)
+        if definition is None or definition.role is Role.PREPROCESS:
+            return name if name in made else None
+        origin = rows_of(definition.node, name)
+        if origin is None:
+            return None
+        name, before = origin, definition
+        if name in made and not _rebound_after(program, name, made, before):
+            return name
+    return None
+
+
+def _rebound_after(program: Program, name: str, made: set[str], before: Statement) -> bool:
+    definition = program.definition_of(name, before)
+    return definition is not None and definition.role is not Role.PREPROCESS and rows_of(definition.node, name) in made
