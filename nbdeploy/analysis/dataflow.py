@@ -119,7 +119,9 @@ class _Binding:
     def _describe(self, name: str, made: int, consumable: bool) -> None:
         effects = self.effects
         if self.summary is not None and _defines_plainly(self.statement.node):
-            self.heap.code[made] = Code(effects.late, self.summary)  # nothing but a function: calling it leaves it as it is
+            self.heap.code[made] = Code(
+                effects.late, self.summary
+            )  # nothing but a function: calling it leaves it as it is
         if consumable or name in effects.consumable:
             self.heap.used_up.add(made)
         flat = effects.flat.get(name)

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from nbdeploy.analysis.cell_flow import Edge, cell_flow
-from nbdeploy.analysis.presumption import NOT_DATA, Presumed, Said, likely_answer, presume, said_in
+from nbdeploy.analysis.imported import BUILTINS
+from nbdeploy.analysis.likely_answer import likely_answer
+from nbdeploy.analysis.presumption import Presumed, Said, presume, said_in
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.proposals import Proposal, proposals_for
 from nbdeploy.analysis.slicing import Target, slice_for
@@ -85,7 +87,7 @@ class Explanation:
 def explain(program: Program, said: Said | None = None) -> Explanation:
     """Return the parts of all code cells; `said` are the options that name input, output and bindings."""
     settled = said_in(program, said or Said())
-    presumed = presume(program, settled)
+    presumed = presume(program, settled) if program.with_role(Role.PREDICT) else None
     flow = cell_flow(program)
     own = _by_cell(program)
     code = program.notebook.code_cells
@@ -173,7 +175,7 @@ def _carried(program: Program, read: _Read) -> tuple[list[Statement], list[str]]
     while waiting:
         name = waiting.pop(0)
         definition = program.definition_of(name, read.reader)
-        if name in seen or not name.isidentifier() or (definition is None and name in NOT_DATA):
+        if name in seen or not name.isidentifier() or (definition is None and name in BUILTINS):
             continue
         seen.add(name)
         if definition is not None and (definition.imports or definition.defines_code):

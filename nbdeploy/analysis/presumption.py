@@ -7,21 +7,22 @@ presumed here is shown to people as a presumption ("if the input is `df`"), and 
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from nbdeploy.analysis.binding_time import Cut, Source, cut_for, is_training, needed_for
+from nbdeploy.analysis.asking import asks, model_names
+from nbdeploy.analysis.binding_time import Cut, Source, cut_for, is_training
+from nbdeploy.analysis.imported import BUILTINS
+from nbdeploy.analysis.likely_answer import Answer, likely_answer
 from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.row_parts import likely_bindings
 from nbdeploy.analysis.slicing import Target, is_learnt, slice_for
-from nbdeploy.analysis.targets import plain_targets, root_name
+from nbdeploy.analysis.walking import walk
 from nbdeploy.notebook.cells import Role
 
-__all__ = ["Answer", "Presumed", "Said", "likely_answer", "presume", "rows_of", "said_in"]
+__all__ = ["Presumed", "Said", "presume", "said_in"]
 
-PREDICTING = frozenset({"predict", "predict_proba", "decision_function", "transform", "score_samples", "forward"})
-TAKING_ROWS = frozenset({"copy", "head", "reset_index", "sample", "sort_index", "tail", "to_numpy"})
-NOT_DATA = frozenset(dir(builtins)) | {"get_ipython", "display"}
+_LOADERS = frozenset({"cloudpickle", "dill", "joblib", "json", "pickle", "yaml"})  # of objects, settings: not of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +35,25 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the service would give back: a name, or the expression of a statement."""
-
-    label: str
-    statement: Statement
-    names: frozenset[str]
-    expression: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Presumed:
-    """The service that the tagged cells would make. `others` are further names that could be the input."""
+    """The service that the tagged cells would make, and those of the inputs that are as likely as its own.
+
+    `settled` says that the input can be no other: the user named it, or no other data reaches the answer.
+    """
 
     cut: Cut
     answer: Answer
     bindings: Mapping[str, str]
-    others: tuple[str, ...] = ()
+    rivals: tuple[Cut, ...] = ()
+    settled: bool = True
 
     @property
     def input(self) -> str:
         return self.cut.source.name
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(each.source.name for each in self.rivals if each.source.name != self.input))
 
 
 def said_in(program: Program, options: Said) -> Said:
@@ -71,149 +70,36 @@ def said_in(program: Program, options: Said) -> Said:
 
 
 def presume(program: Program, said: Said) -> Presumed | None:
-    """Return the most likely service of the tagged cells; None where there is none, or no input reaches the answer."""
-    answer = likely_answer(program, said.output)
+    """Return the most likely service of the tagged cells; None where there is none, or no input reaches the answer.
+
+    Where no cell is tagged `predict`, the answer has no label: it is all that the preprocess cells make.
+    """
+    answer = likely_answer(program, said.output) or _prepared(program)
     if answer is None:
         return None
-    bindings = {**_bindings(program, answer), **said.bind}
+    bindings = {**likely_bindings(program, answer.names, answer.statement), **said.bind}
     if said.input is not None:
         return _for_input(program, said.input, answer, bindings)
-    found = _reaching(program, answer, bindings)
+    candidates = _Candidates(program, answer, bindings)
+    found = candidates.likeliest()
     if not found:
         return None
-    source, cut = found[0]
-    bindings = {**_used(bindings, cut), **said.bind}
-    others = tuple(each.name for each, _ in found[1:] if each.name != source.name)
-    return Presumed(cut, answer, bindings, tuple(dict.fromkeys(others)))
+    bindings = {**_used(bindings, found[0]), **said.bind}
+    return Presumed(found[0], answer, bindings, tuple(found[1:]), candidates.settled)
+
+
+def _prepared(program: Program) -> Answer | None:
+    preprocess = program.with_role(Role.PREPROCESS)
+    if not preprocess or program.with_role(Role.PREDICT):
+        return None
+    made = (name for each in preprocess for name in each.effects.defs | each.effects.mutates)
+    return Answer("", preprocess[-1], frozenset(name for name in made if name.isidentifier()))
 
 
 def _used(bindings: Mapping[str, str], cut: Cut) -> dict[str, str]:
     """Return the bindings that the served statements make use of."""
     read = {name for each in cut.served for name in each.dynamic} | cut.dynamic
     return {name: made for name, made in bindings.items() if name in read and made in cut.dynamic}
-
-
-# answer --------------------------------------------------------------------------------------------------------------
-
-
-def likely_answer(program: Program, wanted: str | None) -> Answer | None:
-    """Return what the last predict cell answers; None where nothing is tagged, or no tagged cell makes `wanted`."""
-    predict = program.with_role(Role.PREDICT)
-    if not predict:
-        return None
-    if wanted is not None:
-        makers = [each for each in program.serving if wanted in each.effects.defs | each.effects.mutates]
-        return Answer(wanted, makers[-1], frozenset({wanted})) if makers else None
-    own = [each for each in predict if each.cell == predict[-1].cell]
-    shown = _shown(own[-1])
-    bound = _last_bound(own, _fitted(program))
-    if shown is not None and _asks(shown):
-        bound = None  # `print(model.predict(X_new))`
-    if isinstance(shown, ast.Name):
-        makers = [each for each in program.serving if shown.id in each.effects.defs | each.effects.mutates]
-        return Answer(shown.id, makers[-1] if makers else own[-1], frozenset({shown.id}), expression=not makers)
-    if bound is not None and (shown is None or own[-1].effects.display or bound[0] in own[-1].effects.refs):
-        return Answer(bound[0], bound[1], frozenset({bound[0]}))
-    if shown is not None:
-        return Answer(ast.unparse(shown), own[-1], own[-1].effects.refs, expression=True)
-    return None
-
-
-def _shown(last: Statement) -> ast.expr | None:
-    """Return the expression that ends a cell: itself, or E of `print(E)` or `display(E)`."""
-    if not isinstance(last.node, ast.Expr):
-        return None
-    match last.node.value:
-        case ast.Call(func=ast.Name(id="print" | "display"), args=[only], keywords=[]):
-            return None if isinstance(only, ast.Constant | ast.JoinedStr | ast.Starred) else only
-        case ast.Constant():
-            return None
-        case value:
-            return None if last.effects.display and not _asks(value) else value
-
-
-def _asks(node: ast.expr) -> bool:
-    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
-    return any(isinstance(func, ast.Attribute) and func.attr in PREDICTING for func in calls)
-
-
-def _last_bound(statements: list[Statement], fitted: frozenset[str]) -> tuple[str, Statement] | None:
-    for each in reversed(statements):
-        if each.imports or each.defines_code or each.effects.display or is_training(each) or not each.effects.refs:
-            continue
-        names = [name for name in _targets(each) if name != "_" and name not in fitted]
-        if names:
-            return names[-1], each
-    return None
-
-
-def _targets(statement: Statement) -> list[str]:
-    """Return the names that a statement binds or fills, in the order of the text."""
-    node = statement.node
-    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-    found = [name for each in targets if isinstance(each, ast.expr) for name in (plain_targets(each))]
-    filled = [root_name(each) for each in targets if isinstance(each, ast.Subscript | ast.Attribute)]
-    rest = sorted((statement.effects.defs | statement.effects.mutates) - set(found))
-    return [*(name for name in filled if name), *found] or [name for name in rest if name.isidentifier()]
-
-
-# bindings ------------------------------------------------------------------------------------------------------------
-
-
-def _bindings(program: Program, answer: Answer) -> dict[str, str]:
-    """Return predict's names that the training side took as rows of what preprocess makes (`X_test` of `X`)."""
-    preprocess = program.with_role(Role.PREPROCESS)
-    predict = [each for each in program.with_role(Role.PREDICT) if each.index <= answer.statement.index]
-    if not preprocess or not predict:
-        return {}
-    made = {name for each in preprocess for name in each.effects.defs | each.effects.mutates}
-    needed, _ = needed_for(program, predict, answer.names)
-    found = {name: _taken_from(program, name, made, predict[0]) for name in sorted(needed)}
-    return {name: maker for name, maker in found.items() if maker is not None and maker != name}
-
-
-def _taken_from(program: Program, name: str, made: set[str], before: Statement) -> str | None:
-    """Follow a name back, through statements that take rows, to a name that preprocess makes."""
-    for _ in range(8):  # `a = b; b = a` in a loop of cells would go on for ever
-        definition = program.definition_of(name, before)
-        if definition is None or definition.role is Role.PREPROCESS:
-            return name if name in made else None
-        origin = rows_of(definition.node, name)
-        if origin is None:
-            return None
-        name, before = origin, definition
-        if name in made and not _rebound_after(program, name, made, before):
-            return name
-    return None
-
-
-def _rebound_after(program: Program, name: str, made: set[str], before: Statement) -> bool:
-    definition = program.definition_of(name, before)
-    return definition is not None and definition.role is not Role.PREPROCESS and rows_of(definition.node, name) in made
-
-
-def rows_of(node: ast.stmt, name: str) -> str | None:
-    """Return the name whose rows an assignment gives to `name`."""
-    if not isinstance(node, ast.Assign):
-        return None
-    match node.value:
-        case ast.Call(func=ast.Attribute(attr="train_test_split") | ast.Name(id="train_test_split"), args=arguments):
-            order = [each for target in node.targets for each in plain_targets(target)]
-            place = order.index(name) // 2 if name in order else len(arguments)
-            return root_name(arguments[place]) if place < len(arguments) else None
-        case ast.Call(func=ast.Attribute(value=rows, attr=method)) if method in TAKING_ROWS:
-            return root_name(rows)
-        case ast.Subscript(value=ast.Attribute(value=ast.Name(id=rows), attr="iloc" | "loc")):
-            return rows
-        case ast.Subscript(value=ast.Name(id=rows), slice=ast.Slice() | ast.Compare() | ast.Name() | ast.UnaryOp()):
-            return rows
-        case ast.Name(id=rows):
-            return rows
-        case _:
-            return None
-
-
-# input ---------------------------------------------------------------------------------------------------------------
 
 
 def _for_input(program: Program, name: str, answer: Answer, bindings: Mapping[str, str]) -> Presumed | None:
@@ -235,34 +121,64 @@ def _cut(program: Program, source: Source, answer: Answer, bindings: Mapping[str
     return cut if reaches else None
 
 
-def _reaching(program: Program, answer: Answer, bindings: Mapping[str, str]) -> list[tuple[Source, Cut]]:
-    """Return what could be the input, the likeliest first: data from outside, then data that the tagged cells load."""
-    outside = dict(_live_ins(program, answer))
-    fitted = _fitted(program)
-    data = {name: each for name, each in outside.items() if name not in fitted and _is_data(program, name, each)}
-    cuts = {name: _cut(program, Source(name), answer, bindings) for name in data}
-    reaching = {name: cut for name, cut in cuts.items() if cut is not None}
-    first = [name for name in reaching if not _derived(program, name, data, reaching)]
-    asked = [
-        name for name in first if _is_asked(reaching[name], answer)
-    ]  # else `index=y_test.index` makes y_test one, too
-    outer: list[tuple[Source, Cut]] = [(Source(name), reaching[name]) for name in asked or first]
-    if any(source.name not in bindings for source, _ in outer):
-        return outer
-    made = fitted if answer.expression else fitted | answer.names
-    loading = [each for each in program.serving if _loads(each)]
-    inside = [Source(name, each) for each in loading for name in sorted(each.effects.kills - made)]
-    plain = [Source(name) for name in outside if name not in fitted and name not in data]
-    tried = ((each, _cut(program, each, answer, bindings)) for each in (*inside, *plain))
-    return next(([(each, cut)] for each, cut in tried if cut is not None), outer)
+# candidates ----------------------------------------------------------------------------------------------------------
+
+
+class _Candidates:
+    """Names that could be the input."""
+
+    def __init__(self, program: Program, answer: Answer, bindings: Mapping[str, str]) -> None:
+        self.program = program
+        self.answer = answer
+        self.bindings = bindings
+        self.settled = True
+        self._models = model_names(program)
+        self._readers = dict(_live_ins(program, answer))
+
+    def likeliest(self) -> list[Cut]:
+        """Return the cuts that are as likely, at best one: of data from outside, else of data that the tagged cells load."""
+        outer = self._outer()
+        if any(each.source.name not in self.bindings for each in outer):
+            return outer
+        return next(([each] for each in self._inner() if each is not None), outer)
+
+    def _outer(self) -> list[Cut]:
+        data = {name: each for name, each in self._readers.items() if self._is_data(name, each)}
+        cuts = {name: self._cut(Source(name)) for name in data}
+        reaching = {name: cut for name, cut in cuts.items() if cut is not None}
+        self.settled = len(reaching.keys() - self.bindings.keys()) <= 1
+        first = [cut for name, cut in reaching.items() if not _derived(self.program, name, data, reaching)]
+        asked = [
+            cut for cut in first if _is_asked(cut, self.answer)
+        ] or first  # `index=y_test.index` makes one of y_test, too
+        learnt = _learnt_from(self.program)
+        return [cut for cut in asked if cut.source.name not in learnt] or asked
+
+    def _inner(self) -> Iterator[Cut | None]:
+        """Yield the cuts of rows that a tagged cell loads or spells out, then of names that are spelt out before."""
+        made = self._models if self.answer.expression else self._models | self.answer.names
+        loading = [each for each in self.program.serving if isinstance(each.node, ast.Assign) and not is_training(each)]
+        yield from (self._cut(Source(name, each)) for each in loading for name in sorted(each.effects.kills - made))
+        plain = (name for name, each in self._readers.items() if not self._is_data(name, each))
+        yield from (self._cut(Source(name)) for name in plain if name not in self._models)
+
+    def _cut(self, source: Source) -> Cut | None:
+        return _cut(self.program, source, self.answer, self.bindings)
+
+    def _is_data(self, name: str, reader: Statement) -> bool:
+        """Tell whether a name holds rows by what is done with it and how it was made: no model, setting or statistic."""
+        if name in self._models or name in _lookups(self.program):
+            return False
+        definition = self.program.definition_of(name, reader)
+        if definition is None:
+            return True
+        return not _is_setting(self.program, definition.node) and is_learnt(self.program, name, reader)
 
 
 def _is_asked(cut: Cut, answer: Answer) -> bool:
     """Tell whether a model is asked about what depends on the source."""
-    nodes = [*(each.statement.node for each in cut.served), answer.statement.node]
-    calls = [each for node in nodes for each in ast.walk(node) if isinstance(each, ast.Call)]
-    asked = [each for each in calls if isinstance(each.func, ast.Attribute) and each.func.attr in PREDICTING]
-    names = {each.id for call in asked for part in call.args for each in ast.walk(part) if isinstance(each, ast.Name)}
+    calls = asks(*(each.statement.node for each in cut.served), answer.statement.node)
+    names = {each.id for call in calls for each in walk(*call.args) if isinstance(each, ast.Name)}
     return bool(names & cut.dynamic)
 
 
@@ -271,7 +187,7 @@ def _live_ins(program: Program, answer: Answer) -> Iterator[tuple[str, Statement
     bound: set[str] = set()
     seen: set[str] = set()
     for each in program.serving:
-        for name in sorted(program.reads(each) - bound - seen - program.modules - NOT_DATA):
+        for name in sorted(program.reads(each) - bound - seen - program.modules - BUILTINS):
             definition = program.definition_of(name, each)
             if name.isidentifier() and not (definition is not None and definition.defines_code):
                 seen.add(name)
@@ -279,14 +195,6 @@ def _live_ins(program: Program, answer: Answer) -> Iterator[tuple[str, Statement
         bound |= each.effects.defs
         if each.index == answer.statement.index:
             return
-
-
-def _is_data(program: Program, name: str, reader: Statement) -> bool:
-    definition = program.definition_of(name, reader)
-    if definition is None:
-        return True
-    value = getattr(definition.node, "value", None)
-    return not isinstance(value, ast.Constant) and is_learnt(program, name, reader)
 
 
 def _derived(program: Program, name: str, readers: Mapping[str, Statement], others: Iterable[str]) -> bool:
@@ -302,35 +210,45 @@ def _derived(program: Program, name: str, readers: Mapping[str, Statement], othe
     return False
 
 
-def _loads(statement: Statement) -> bool:
-    """Tell whether a tagged statement brings data of its own: a file, or rows that are spelt out."""
-    return isinstance(statement.node, ast.Assign) and not is_training(statement)
+def _learnt_from(program: Program) -> frozenset[str]:
+    """Return the names that a model is fitted to, rows and labels: less likely to be sent than others."""
+    calls = [each for statement in program.statements for each in walk(statement.node) if isinstance(each, ast.Call)]
+    given = (call.args for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "fit")
+    return frozenset(each.id for arguments in given for each in arguments if isinstance(each, ast.Name))
 
 
-def _fitted(program: Program) -> frozenset[str]:
-    """Return the names that are models by what is done with them: they are fitted, asked, or called."""
-    trained = {call.receiver for each in program.statements for call in each.effects.trains if call.receiver}
-    asked = {name for each in program.serving for name in (*_asked(each.node), *_handed_in(program, each))}
-    return frozenset(trained | asked)
+def _lookups(program: Program) -> frozenset[str]:
+    """Return the names that the tagged cells use as lists of columns, tables to look up in, bins."""
+    return frozenset(name for each in program.serving for node in walk(each.node) for name in _looked_up(node))
 
 
-def _asked(node: ast.stmt) -> Iterator[str]:
-    for each in ast.walk(node):
-        match each:
-            case ast.Call(func=ast.Attribute(value=ast.Name(id=name), attr=method)) if method in PREDICTING:
-                yield name
-            case ast.Call(func=ast.Name(id=name)):
-                yield name
+def _looked_up(node: ast.AST) -> Iterator[str]:
+    match node:
+        case ast.Subscript(slice=ast.Name(id=name)):
+            yield name
+        case ast.Call(func=ast.Attribute(attr="map" | "replace" | "reindex"), args=[ast.Name(id=name), *_]):
+            yield name
+        case ast.keyword(arg="columns" | "map" | "bins" | "labels", value=ast.Name(id=name)):
+            yield name
 
 
-def _handed_in(program: Program, statement: Statement) -> Iterator[str]:
-    """Yield the names that are handed to a function of the notebook which asks them."""
-    for each in ast.walk(statement.node):
-        match each:
-            case ast.Call(func=ast.Name(id=function), args=arguments):
-                definition = program.definition_of(function, statement)
-                if definition is None or not isinstance(definition.node, ast.FunctionDef):
-                    continue
-                asked = set(_asked(definition.node))
-                pairs = zip(definition.node.args.args, arguments, strict=False)
-                yield from (value.id for own, value in pairs if isinstance(value, ast.Name) and own.arg in asked)
+def _is_setting(program: Program, node: ast.stmt) -> bool:
+    """Tell whether a statement makes a number, a list of columns, a generator, a stored object: no rows."""
+    value = getattr(node, "value", None)
+    if isinstance(value, ast.Constant):
+        return True
+    if any(isinstance(each, ast.Attribute) and each.attr in {"columns", "dtypes", "shape"} for each in _chain(value)):
+        return True
+    if not isinstance(value, ast.Call):
+        return False
+    origin, known = program.imported.origin(value.func), program.imported.known
+    if origin is not None:
+        return origin.partition(".")[0] in _LOADERS or origin.endswith((".default_rng", ".device", ".compile"))
+    return isinstance(value.func, ast.Attribute) and value.func.attr in known.whole_column_methods
+
+
+def _chain(node: ast.AST | None) -> Iterator[ast.AST]:
+    """Yield an expression and what it is asked of: `df.columns.tolist()`, `df.columns`, `df`."""
+    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+        yield node
+        node = node.func if isinstance(node, ast.Call) else node.value

@@ -13,6 +13,7 @@ from nbdeploy.analysis.effects import NO_EFFECTS, effects_of
 from nbdeploy.analysis.functions import summaries_of, summary_of
 from nbdeploy.analysis.imported import Imported, imported_by
 from nbdeploy.analysis.lines import Lines
+from nbdeploy.analysis.sharing import CODE
 from nbdeploy.analysis.statement import Place, Statement
 from nbdeploy.analysis.summary import Functions, Summary
 from nbdeploy.notebook.cells import Cell, Notebook, Role
@@ -69,7 +70,7 @@ class Program:
         while waiting:
             name = waiting.pop()
             definition = self.definition_of(name, before)
-            if name in found or definition is None or not definition.defines_code:
+            if name in found or definition is None or not (definition.defines_code or _makes_function(definition)):
                 continue
             found[name] = definition
             waiting += [*definition.effects.late, *definition.effects.refs]
@@ -95,6 +96,15 @@ class Program:
     def touched_by(self, statement: Statement) -> frozenset[str]:
         """Return the names that may share an object which the statement changes in place."""
         return statement.effects.mutates | self.dataflow.names_touched_by(statement)
+
+
+def _makes_function(statement: Statement) -> bool:
+    """`double = multiplier(2)`, where the notebook's `multiplier` answers with a function that it makes."""
+    node = statement.node
+    if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Call):
+        return False
+    summary = statement.functions.of(node.value)
+    return summary is not None and summary.answers is not None and CODE in summary.answers
 
 
 def read_program(notebook: Notebook, stars: Mapping[str, tuple[str, ...]] | None = None) -> Program:

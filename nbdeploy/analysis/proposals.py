@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbdeploy.analysis.binding_time import is_training
-from nbdeploy.analysis.presumption import rows_of
 from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.row_parts import rows_of
 from nbdeploy.analysis.slicing import Target, slice_for
 from nbdeploy.analysis.targets import root_name
+from nbdeploy.analysis.walking import walk
 from nbdeploy.notebook.cells import Role
 
 __all__ = ["Proposal", "proposals_for"]
@@ -60,7 +61,7 @@ def _predictions(program: Program) -> Iterator[_Prediction]:
     for each in program.statements:
         if each.role is not None or each.defines_code:
             continue
-        for node in ast.walk(each.node):
+        for node in walk(each.node):
             match node:
                 case ast.Call(func=ast.Attribute(value=model, attr=method), args=[rows, *_]) if method in PREDICTING:
                     name = root_name(model)
@@ -106,7 +107,7 @@ def _origins(program: Program, statement: Statement, names: frozenset[str]) -> s
 
 
 def _loads(statement: Statement) -> bool:
-    calls = (each.func for each in ast.walk(statement.node) if isinstance(each, ast.Call))
+    calls = (each.func for each in walk(statement.node) if isinstance(each, ast.Call))
     names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in calls}
     return any(name.startswith(("read_", "load", "fetch_")) or name == "open" for name in names)
 

@@ -249,16 +249,49 @@ def _freeze(
 ) -> tuple[dict[Place, tuple[Frozen, ...]], tuple[Frozen, ...]]:
     frozen: dict[Place, tuple[Frozen, ...]] = {}
     behind: dict[tuple[str, str], Frozen] = {}
+    read: dict[tuple[Place, str], Frozen] = {}
     readers = [(each.original, each.frozen, each.fitted) for each in cut.served]
     if output.expression is not None:
         names = (output.statement.effects.refs | output.statement.effects.late) - cut.dynamic
         readers.append((output.statement, frozenset(names), frozenset()))
     for statement, names, fitted in readers:
+        _check_awaits(statement)
         values = tuple(_frozen(program, observed, statement, names, fitted))
         frozen[statement.place] = (*frozen.get(statement.place, ()), *values)
-        for each in _behind(program, observed, statement, values, cut.dynamic):
+        within = tuple(_behind(program, observed, statement, values, cut.dynamic))
+        _check_one_value(statement, (*values, *within), read)
+        for each in within:
             behind.setdefault(each.key, each)
     return frozen, tuple(behind.values())
+
+
+def _check_one_value(statement: Statement, values: tuple[Frozen, ...], read: dict[tuple[Place, str], Frozen]) -> None:
+    """Refuse a function that reads one global with two values: in the package it can read only one of them."""
+    now = {each.name: each for each in values if each.storage in {Storage.CONSTANT, Storage.ARTIFACT}}
+    for each in values:
+        if each.storage is not Storage.DEFINITION or each.definition is None:
+            continue
+        for name in sorted(each.definition.effects.late & now.keys()):
+            before = read.setdefault((each.definition.place, name), now[name])
+            if before.key != now[name].key:
+                message = (
+                    f"the function {each.name!r} reads the global {name!r}, which holds another value here than where"
+                    f" cell {before.reader.cell} calls it: the package has one function, which can read only one of them"
+                )
+                fix = f"give {each.name} an argument for it"
+                raise ServingPathError(
+                    Diagnostic(code="NBD218", cell=statement.cell, line=statement.line, message=message, fix=fix)
+                )
+
+
+def _check_awaits(statement: Statement) -> None:
+    """Refuse `await` at the top of a served cell: a service's `predict` is no coroutine."""
+    for node in ast.walk(statement.node) if not statement.defines_code else ():
+        if isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith):
+            line = statement.line + node.lineno - statement.node.lineno
+            message = "the served statement awaits: `predict` of the package is an ordinary function"
+            fix = "call an ordinary function, or run the coroutine to its end with asyncio.run(...) inside one"
+            raise ServingPathError(Diagnostic(code="NBD219", cell=statement.cell, line=line, message=message, fix=fix))
 
 
 def _frozen(

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from nbdeploy.errors import ServingPathError
 from nbdeploy.packaging.compare import compare
 from tests.packaging.emitted import Emitted, emitted
 
@@ -29,6 +30,10 @@ FIT = "model = LinearRegression().fit(X, y)"
 PREDICT = ("predict", "p = model.predict(X)")
 
 CASES: dict[str, list[Any]] = {
+    "a closure": [
+        "def make(k):\n    def f(v):\n        return v * k\n    return f\ng = make(3)\nrows = [1, 2]",
+        ("predict", "p = [g(v) for v in rows]"),
+    ],
     "options handed on with two stars": [
         "def f(*a, **k):\n    return sum(a) + k.get('z', 0)\noptions = {'z': 3}\nrows = [1, 2]",
         ("predict", "p = [f(v, **options) for v in rows]"),
@@ -173,37 +178,7 @@ CASES: dict[str, list[Any]] = {
 }
 
 
-NOT_YET: dict[str, tuple[str, list[Any]]] = {
-    "a constant that one function reads with two values": (
-        "the package has one function, which can read only one of the values: it should be refused",
-        [
-            DATA,
-            "k = 2\ndef f(v):\n    return v * k",
-            ("preprocess", "X = f(df[['b']])"),
-            f"k = 3\n{FIT}",
-            ("predict", "p = f(model.predict(X))"),
-        ],
-    ),
-    "a closure": (
-        "what the maker of a closure is, is not looked at when the notebook runs",
-        [
-            "def make(k):\n    def f(v):\n        return v * k\n    return f\ng = make(3)\nrows = [1, 2]",
-            ("predict", "p = [g(v) for v in rows]"),
-        ],
-    ),
-}
-
-
-@pytest.mark.parametrize(
-    "cells",
-    [
-        *(pytest.param(cells, id=name) for name, cells in CASES.items()),
-        *(
-            pytest.param(cells, id=name, marks=pytest.mark.xfail(strict=True, reason=reason))
-            for name, (reason, cells) in NOT_YET.items()
-        ),
-    ],
-)
+@pytest.mark.parametrize("cells", CASES.values(), ids=CASES)
 def test_the_emitted_functions_do_what_the_notebook_did(cells: list[Any]) -> None:
     with emitted(*cells) as package:
         assert compare(package.output, package.predict(package.input)).same
@@ -350,9 +325,22 @@ def test_training_keeps_a_copy_of_what_a_later_statement_changes() -> None:
         assert "kept_limits = deepcopy(limits)" in package.texts["train"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a served `await` is emitted into a function that is not async: it should be refused"
-)
-def test_an_await_at_the_top_of_a_cell_is_no_syntax_error() -> None:
-    with emitted("async def ask(v):\n    return v\nrows = [1]", ("predict", "p = [await ask(rows[0])]")) as package:
-        assert package.predict(package.input) == package.output
+def test_an_await_at_the_top_of_a_served_cell_is_refused() -> None:
+    with (
+        pytest.raises(ServingPathError, match=r"NBD219 .*cell 1, line 1: the served statement awaits"),
+        emitted("async def ask(v):\n    return v\nrows = [1]", ("predict", "p = [await ask(rows[0])]")),
+    ):
+        pass
+
+
+def test_a_function_that_reads_one_constant_with_two_values_is_refused() -> None:
+    cells = [
+        DATA,
+        "k = 2\ndef f(v):\n    return v * k",
+        ("preprocess", "X = f(df[['b']])"),
+        f"k = 3\n{FIT}",
+        ("predict", "p = f(model.predict(X))"),
+    ]
+    refusal = r"NBD218 .*cell 4, line 1: the function 'f' reads the global 'k'"
+    with pytest.raises(ServingPathError, match=refusal), emitted(*cells):
+        pass

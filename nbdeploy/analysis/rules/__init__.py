@@ -12,9 +12,9 @@ from nbdeploy.analysis.program import Program
 from nbdeploy.analysis.rules.asserting import empty_tests
 from nbdeploy.analysis.rules.hidden_state import unbound_names
 from nbdeploy.analysis.rules.labels import label_among_features, label_served
-from nbdeploy.analysis.rules.likely_inputs import Requests
 from nbdeploy.analysis.rules.namespace import code_in_texts, kept_defaults, patched_libraries, rebound_names
 from nbdeploy.analysis.rules.randomness import unseeded_draws
+from nbdeploy.analysis.rules.requests import Requests
 from nbdeploy.analysis.rules.secret_texts import secrets
 from nbdeploy.analysis.rules.served_code import clocks_and_draws, left_behind, preprocess_unused, troubles
 from nbdeploy.analysis.rules.skew import lost_rows, request_aggregates, row_order

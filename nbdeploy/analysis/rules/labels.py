@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbdeploy.analysis.program import Statement
-from nbdeploy.analysis.rules.likely_inputs import Requests
+from nbdeploy.analysis.rules.requests import Requests
 from nbdeploy.analysis.rules.survey import Survey, dotted
 from nbdeploy.analysis.targets import plain_targets
 from nbdeploy.errors import Diagnostic, Severity

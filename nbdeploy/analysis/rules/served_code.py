@@ -9,10 +9,11 @@ from dataclasses import replace
 from nbdeploy.analysis.binding_time import is_training
 from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.rules import vocabulary as words
-from nbdeploy.analysis.rules.likely_inputs import Requests
 from nbdeploy.analysis.rules.randomness import drawn_streams, known_libraries
+from nbdeploy.analysis.rules.requests import Requests
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.serving import diagnosed
+from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Severity
 from nbdeploy.notebook.cells import Role
 
@@ -21,12 +22,12 @@ __all__ = ["clocks_and_draws", "left_behind", "preprocess_unused", "troubles"]
 
 def troubles(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
     """NBD206, NBD207, NBD210: what a deploy refuses, if the input is what it seems to be."""
-    for cut in requests.cuts if survey.program.with_role(Role.PREDICT) else ():
+    presumed = requests.presumed if survey.program.with_role(Role.PREDICT) else None
+    for cut in requests.cuts if presumed else ():
         for each in cut.troubles:
             found = diagnosed(each)
             if not requests.settled:
-                several = len(requests.cuts) > 1
-                when = f" (if {cut.source.name} is the input)" if several else ""
+                when = f" (if {cut.source.name} is the input)" if presumed and not presumed.settled else ""
                 found = replace(found, severity=Severity.WARNING, message=found.message + when)
             yield found
 
@@ -59,11 +60,11 @@ def _running(survey: Survey, requests: Requests) -> Iterator[tuple[Statement, li
         for each in cut.served:
             if each.original.index not in seen:
                 seen.add(each.original.index)
-                yield each.original, list(ast.walk(each.original.node)), ""
+                yield each.original, list(walk(each.original.node)), ""
             for name, definition in survey.program.code_behind(each.original.effects.refs, each.original).items():
                 if definition.index not in seen and not isinstance(definition.node, ast.ClassDef):
                     seen.add(definition.index)
-                    yield definition, list(ast.walk(definition.node)), f" (in {name})"
+                    yield definition, list(walk(definition.node)), f" (in {name})"
 
 
 def _makes_estimator(origin: str) -> bool:
@@ -95,7 +96,7 @@ def preprocess_unused(survey: Survey, requests: Requests) -> Iterator[Diagnostic
     """NBD213: nothing that the predict cells read comes from the preprocess cells, by any road through the notebook."""
     program = survey.program
     tagged, predict = program.with_role(Role.PREPROCESS), program.with_role(Role.PREDICT)
-    if not tagged or not predict or requests.asked is not None or program.notebook.settings.bind:
+    if not tagged or not predict or requests.said.input is not None or requests.said.bind:
         return
     reached: set[str] = set()
     for each in program.statements:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from nbdeploy.analysis.rules import vocabulary as words
-from nbdeploy.analysis.rules.likely_inputs import Requests, ServedCode, mentions
+from nbdeploy.analysis.rules.requests import Requests, ServedCode, mentions
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.rules.writing import replaced, text_of
 from nbdeploy.errors import Diagnostic, Edit, NewCell, Severity
