@@ -133,9 +133,7 @@ class _Deploy:
 
         with self.clock.stage("record", "running the notebook in a fresh kernel"):
             recording = record(self.program, self.request, module_name(self.name), scratch, self.clock.progress)
-        self.notes.extend(
-            (*self.program.notebook.diagnostics, *recording.path.diagnostics, *_warnings(self.program))
-        )
+        self.notes.extend((*self.program.notebook.diagnostics, *recording.path.diagnostics, *_warnings(self.program)))
         return recording
 
     def prove(self, recording: Recording, folder: Path) -> Proven:
@@ -143,7 +141,7 @@ class _Deploy:
         from nbdeploy.proving.prove import prove
 
         wishes = Wishes(self.name, module_name(self.name), self.version)
-        return prove(recording, wishes, folder, self.allowed, self.clock)
+        return prove(recording, wishes, folder, self.allowed, self.clock, self.request.onnx)
 
     def build(self, proven: Proven) -> BuiltBento:
         from nbdeploy.packaging.bento import build, delete

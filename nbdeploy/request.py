@@ -12,7 +12,19 @@ from nbdeploy.errors import Diagnostic
 if TYPE_CHECKING:
     from nbdeploy.proving.verdict import Proof
 
-__all__ = ["DeployRequest", "Deployment"]
+__all__ = ["DeployRequest", "Deployment", "OnnxWish"]
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxWish:
+    """Whether fitted models are served as ONNX: where nothing is lost by it (`auto`), always (`require`), never (`off`).
+
+    `tolerance` is what a number may differ by from the native model's, relative to its size, or in all where that is below
+    1. A class may never differ.
+    """
+
+    mode: Literal["auto", "require", "off"] = "auto"
+    tolerance: float = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +36,8 @@ class DeployRequest:
     come from: a fresh run, or the live kernel, whose objects then lie in the folder `live` (see `recording/live.py`).
     `allow` holds names of gates whose failure is accepted, and `pickle:NAME` for values that may be pickled.
     `parameters` go to papermill, `metrics` names variables to record, `budget` limits (`p99_ms`, `memory_mb`, ...).
-    `out` is where the exported package goes (default: the user's data folder, by name and version).
+    `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
+    fitted models are served as ONNX.
     """
 
     notebook: Path
@@ -39,6 +52,7 @@ class DeployRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     metrics: tuple[str, ...] = ()
     out: Path | None = None
+    onnx: OnnxWish = OnnxWish()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbdeploy.errors import Diagnostic, UsageError
 from nbdeploy.proving.verdict import GATES
-from nbdeploy.request import DeployRequest
+from nbdeploy.request import DeployRequest, OnnxWish
 from nbdeploy.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -81,6 +81,19 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         help="a papermill parameter (repeatable)",
     )
     add("--metrics", nargs="+", action="extend", type=identifier, metavar="NAME", help="variables to record as metrics")
+    add(
+        "--onnx",
+        choices=("auto", "require", "off"),
+        default="auto",
+        help="serve fitted models as ONNX: where no class changes and it is not slower, always, or never",
+    )
+    add(
+        "--onnx-tolerance",
+        type=tolerance,
+        default=OnnxWish().tolerance,
+        metavar="NUMBER",
+        help="what a number of an ONNX model may differ by, relative to its size (default: 1e-6)",
+    )
     add("--out", type=Path, metavar="DIR", help="where the package goes (default: the user's data folder)")
     add = parser.add_argument_group("what must hold").add_argument
     add(
@@ -142,6 +155,7 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         parameters={name: parsed(value) for name, value in options.parameters or ()},
         metrics=tuple(options.metrics or ()),
         out=options.out,
+        onnx=OnnxWish(options.onnx, options.onnx_tolerance),
     )
 
 
@@ -167,6 +181,16 @@ def limit(text: str) -> tuple[str, float]:
     if not key or not (0 <= value < math.inf):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=NUMBER, such as p99_ms=20")
     return key, value
+
+
+def tolerance(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1, such as 1e-6")
+    return value
 
 
 def allowed(text: str) -> str:

@@ -11,9 +11,11 @@ from nbdeploy.recording.formats import FORMATS, loader_source, saver_source, suf
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["ArtifactEntry", "artifacts_module", "manifest"]
+__all__ = ["ONNX", "ArtifactEntry", "artifacts_module", "manifest"]
 
 MANIFEST_VERSION = 1
+ONNX = "onnx"
+"""The format of converted models; it is none of the recording's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,12 @@ class ArtifactEntry:
     type_import: str | None = None
     cell: int | None = None
     line: int | None = None
+    saved_as: str = ""
+
+    @property
+    def saving(self) -> str:
+        """The format that a new value is written in: an ONNX file is made by nbdeploy alone, from a recorded one."""
+        return self.saved_as or self.format
 
 
 def manifest(entries: Iterable[ArtifactEntry]) -> str:
@@ -56,17 +64,19 @@ def manifest(entries: Iterable[ArtifactEntry]) -> str:
 
 def artifacts_module(entries: Sequence[ArtifactEntry], *, module: str) -> str:
     """Write the text of `artifacts.py` for the package `module`."""
-    used = [name for name in FORMATS if name in {each.format for each in entries}]
+    used = [name for name in FORMATS if name in {name for each in entries for name in (each.format, each.saving)}]
+    converted = any(each.format == ONNX for each in entries)
     parts = (
         _HEADER.format(
             typing="TYPE_CHECKING, Any" if any(each.type_import for each in entries) else "Any",
+            own="\nfrom .onnx_models import OnnxModel, load_onnx\n" if converted else "",
             type_imports=_type_imports(entries),
             exported=_list(sorted(["ArtifactProblem", "save", *(each.name for each in entries)], key=_export_order)),
             variable=f"{module.upper()}_ARTIFACTS",
             version=MANIFEST_VERSION,
         ),
         loader_source(used) + "\n\n" + saver_source(used) if used else "",
-        _table(entries, used),
+        _table(entries, used, converted=converted),
         _FOOTER,
         "\n".join(_entry_line(each) for each in entries),
     )
@@ -87,15 +97,21 @@ def _list(names: Sequence[str]) -> str:
     return "[\n" + "".join(f'    "{name}",\n' for name in names) + "]"
 
 
-def _table(entries: Sequence[ArtifactEntry], used: Sequence[str]) -> str:
-    formats = "".join(f'    "{each.name}": "{each.format}",\n' for each in entries)
+def _table(entries: Sequence[ArtifactEntry], used: Sequence[str], *, converted: bool) -> str:
+    formats = "".join(f'    "{each.name}": "{each.saving}",\n' for each in entries)
     rows = "".join(f'    "{name}": (load_{name}, save_{name}, "{suffix(name)}"),\n' for name in used)
+    rows += f'    "{ONNX}": (load_onnx, None, ".onnx"),\n' if converted else ""
+    kept = (
+        "a new value of each artifact is kept in; ONNX files are made of recorded ones"
+        if converted
+        else ("each artifact is kept in")
+    )
     return f"""
 FORMATS: dict[str, tuple[Any, Any, str]] = {{{_body(rows)}}}
 \"\"\"How a file of each format is read and written, and how its name ends.\"\"\"
 
 FORMAT_OF: dict[str, str] = {{{_body(formats)}}}
-\"\"\"The format that each artifact is kept in.\"\"\"
+\"\"\"The format that {kept}.\"\"\"
 """
 
 
@@ -122,7 +138,7 @@ import json
 import os
 from pathlib import Path
 from typing import {typing}
-{type_imports}
+{own}{type_imports}
 __all__ = {exported}
 
 FOLDER = Path(os.environ.get("{variable}") or Path(__file__).resolve().parent.parent / "artifacts")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from nbdeploy.analysis.values import Kind, Schema
 from nbdeploy.errors import ArtifactError, Diagnostic
 from nbdeploy.notebook.cells import Role
-from nbdeploy.packaging.artifacts import ArtifactEntry, artifacts_module, manifest
+from nbdeploy.packaging import onnx_models
+from nbdeploy.packaging.artifacts import ONNX, ArtifactEntry, artifacts_module, manifest
 from nbdeploy.packaging.definitions import constants_module, definitions_module
 from nbdeploy.packaging.environment import Lock, lock
 from nbdeploy.packaging.installed import owners
@@ -25,10 +27,19 @@ from nbdeploy.packaging.stages import handed_over, predict_module, preprocess_mo
 from nbdeploy.packaging.symbols import Symbols, name_symbols
 from nbdeploy.packaging.tests_tree import recorded_values, test_files
 from nbdeploy.packaging.text import indented
+from nbdeploy.packaging.tolerance import STRICT, Tolerance
 from nbdeploy.packaging.training import train_module
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["Wishes", "droppable_columns", "export"]
+__all__ = ["Converted", "Wishes", "droppable_columns", "export"]
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A model as an ONNX file, and what its loader must be told."""
+
+    file: Path
+    arguments: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +48,8 @@ class Wishes:
 
     `optional` are columns that the served code fills when a request lacks them; `unneeded` those that a request need not
     have at all. `contract` is the JSON value of `contract.json`. `roots` are import names that the lock must have besides
-    those seen in the code.
+    those seen in the code. `converted` are models, by the key of their frozen value, that the package has as ONNX files;
+    `tolerance` is what its answers may differ by from the notebook's.
     """
 
     name: str
@@ -47,6 +59,8 @@ class Wishes:
     unneeded: frozenset[str | int] = frozenset()
     contract: dict[str, Any] = field(default_factory=dict)
     roots: frozenset[str] = frozenset()
+    converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
+    tolerance: Tolerance = STRICT
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:
@@ -64,12 +78,17 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     texts["service.py"] = service_module(
         module, wishes.name, schema, answer, _example(wishes.contract, schema), single=_is_single(schema)
     )
-    texts |= test_files(recording, module, symbols)
+    texts |= test_files(recording, module, symbols, wishes.tolerance)
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
     binaries = {
-        **{f"artifacts/{stored.file}": recording.stored / stored.file for stored in recording.artifacts.values()},
+        **{
+            f"artifacts/{stored.file}": recording.stored / stored.file
+            for key, stored in recording.artifacts.items()
+            if key not in wishes.converted
+        },
+        **{f"artifacts/{each.file.name}": each.file for each in wishes.converted.values()},
         **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
         "notebook/source.ipynb": Path(recording.program.notebook.path),
         "notebook/validated.ipynb": recording.validated,
@@ -86,6 +105,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         texts=texts,
         binaries=binaries,
         provenance=dict(_provenance(recording, texts, module)),
+        tolerance=wishes.tolerance,
     )
 
 
@@ -98,7 +118,8 @@ def _modules(recording: Recording, symbols: Symbols, wishes: Wishes) -> dict[str
         "train.py": train_module(program, path, symbols, dict(recording.parameters)),
         "constants.py": constants_module(program, path, symbols),
         **{f"{name}.py": definitions_module(program, path, symbols, name) for name in symbols.modules},
-        "artifacts.py": artifacts_module(list(_entries(recording, symbols)), module=wishes.module),
+        "artifacts.py": artifacts_module(list(_entries(recording, symbols, wishes)), module=wishes.module),
+        "onnx_models.py": Path(onnx_models.__file__).read_text(encoding="utf-8") if wishes.converted else "",
         "pipeline.py": pipeline_module(recording, wishes.module),
     }
 
@@ -106,12 +127,12 @@ def _modules(recording: Recording, symbols: Symbols, wishes: Wishes) -> dict[str
 def _papers(recording: Recording, wishes: Wishes, locked: Lock, requirements: Iterable[str]) -> dict[str, str]:
     symbols = name_symbols(recording.path.values())
     return {
-        "artifacts/manifest.json": manifest(_entries(recording, symbols)),
+        "artifacts/manifest.json": manifest(_entries(recording, symbols, wishes)),
         "bentofile.yaml": bentofile(wishes.name),
         "contract.json": json.dumps(wishes.contract, indent=2, ensure_ascii=False) + "\n",
         "requirements.lock": locked.text,
         "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version, requirements),
-        "README.md": readme(recording, wishes.name, wishes.module, wishes.version, locked),
+        "README.md": readme(recording, wishes, locked),
         ".gitignore": gitignore(),
     }
 
@@ -172,12 +193,12 @@ def _in_constant(path: ServingPath, name: str, place: tuple[int, int, int]) -> s
 # artifacts --------------------------------------------------------------------------------------------------------------
 
 
-def _entries(recording: Recording, symbols: Symbols) -> Iterator[ArtifactEntry]:
+def _entries(recording: Recording, symbols: Symbols, wishes: Wishes) -> Iterator[ArtifactEntry]:
     for each in recording.path.artifacts:
         stored = recording.artifacts[each.key]
         type_name, type_import = _type_of(each)
         made = recording.program.definition_of(each.name, each.reader)
-        yield ArtifactEntry(
+        entry = ArtifactEntry(
             name=symbols.home(each)[1],
             file=stored.file,
             format=stored.format,
@@ -189,6 +210,23 @@ def _entries(recording: Recording, symbols: Symbols) -> Iterator[ArtifactEntry]:
             cell=made.cell if made else None,
             line=made.line if made else None,
         )
+        converted = wishes.converted.get(each.key)
+        yield _converted_entry(entry, converted) if converted else entry
+
+
+def _converted_entry(native: ArtifactEntry, converted: Converted) -> ArtifactEntry:
+    content = converted.file.read_bytes()
+    return replace(
+        native,
+        file=converted.file.name,
+        format=ONNX,
+        arguments=converted.arguments,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        type_name="OnnxModel",
+        type_import=None,
+        saved_as=native.format,
+    )
 
 
 def _type_of(value: Frozen) -> tuple[str, str | None]:

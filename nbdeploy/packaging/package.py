@@ -10,6 +10,7 @@ from pathlib import Path
 from nbdeploy.analysis.values import Schema
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
 from nbdeploy.packaging.environment import Lock
+from nbdeploy.packaging.tolerance import STRICT, Tolerance
 
 __all__ = ["Package", "unwritable"]
 
@@ -19,6 +20,7 @@ class Package:
     """A package ready to be written: `texts` and `binaries` (files to copy) by path inside it.
 
     `provenance` maps a line of an emitted file to the notebook's cell and line, for the statements of the served code.
+    `tolerance` is what an answer may differ by from the notebook's.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Package:
     texts: Mapping[str, str]
     binaries: Mapping[str, Path]
     provenance: Mapping[tuple[str, int], tuple[int, int]]
+    tolerance: Tolerance = STRICT
 
     def write(self, folder: Path) -> None:
         """Write the tree to `folder`, which must not hold anything; what can't be written whole is taken away again."""

@@ -16,6 +16,7 @@ from nbdeploy.packaging.symbols import name_symbols
 if TYPE_CHECKING:
     from nbdeploy.analysis.serving import Frozen
     from nbdeploy.packaging.environment import Lock
+    from nbdeploy.packaging.export import Wishes
     from nbdeploy.recording.recording import Recording
 
 __all__ = ["gitignore", "init_module", "pipeline_module", "project_file", "readme"]
@@ -55,14 +56,14 @@ def gitignore() -> str:
     return "__pycache__/\n.venv/\n.pytest_cache/\n"
 
 
-def readme(recording: Recording, name: str, module: str, version: str, locked: Lock) -> str:
+def readme(recording: Recording, wishes: Wishes, locked: Lock) -> str:
     """Return the README: what is served, from which cells, with which artifacts, and how to run it."""
-    path = recording.path
+    path, module = recording.path, wishes.module
     return _filled(
         "README.md.txt",
-        name=name,
+        name=wishes.name,
         module=module,
-        version=version,
+        version=wishes.version,
         notebook=_notebook(recording),
         input=path.input.name,
         input_schema=path.input.observation.schema,
@@ -70,8 +71,8 @@ def readme(recording: Recording, name: str, module: str, version: str, locked: L
         output_schema=path.output.observation.schema,
         rows=recording.example.rows,
         commands="\n".join(_commands(module)),
-        files="\n".join(_files(recording, module)),
-        artifacts="\n".join(_artifacts(recording)) or "None: the served code needs no fitted object.",
+        files="\n".join(_files(recording, wishes)),
+        artifacts="\n".join(_artifacts(recording, wishes)) or "None: the served code needs no fitted object.",
         hashes="with hashes" if locked.hashed else f"without hashes ({locked.reason})",
         pins=len(locked.pins),
     )
@@ -89,9 +90,9 @@ def _commands(module: str) -> Iterator[str]:
         yield f"    {command:<{width}}   # {what}" if what else f"    {command}"
 
 
-def _files(recording: Recording, module: str) -> Iterator[str]:
+def _files(recording: Recording, wishes: Wishes) -> Iterator[str]:
     """Give a table row for each file of code, with the cells that it comes from."""
-    path = recording.path
+    path, module = recording.path, wishes.module
     symbols = name_symbols(path.values())
     prepared = {each.original.cell for each in path.stage(Role.PREPROCESS)}
     predicted = {each.original.cell for each in path.stage(Role.PREDICT)} or {path.output.statement.cell}
@@ -105,15 +106,28 @@ def _files(recording: Recording, module: str) -> Iterator[str]:
         reading = " that read artifacts" if name.startswith("functions") else ""
         yield f"| `{module}/{name}.py` | functions{'' if reading else ' and classes'} of the notebook{reading} |"
     yield f"| `{module}/artifacts.py` | reads the fitted objects from `artifacts/`, and writes new ones |"
+    if wishes.converted:
+        yield f"| `{module}/onnx_models.py` | answers with the models that are ONNX files, as the fitted ones did |"
     yield f"| `{module}/pipeline.py` | the command line |"
 
 
-def _artifacts(recording: Recording) -> list[str]:
+def _artifacts(recording: Recording, wishes: Wishes) -> list[str]:
     rows = ["| artifact | what it is | file | bytes |", "|---|---|---|---|"]
     for each in recording.path.artifacts:
         stored = recording.artifacts[each.key]
-        rows.append(f"| `{each.name}` | {_public(each)} | `artifacts/{stored.file}` | {stored.size:,} |")
+        file, size, what = stored.file, stored.size, _public(each)
+        if converted := wishes.converted.get(each.key):
+            file, size, what = converted.file.name, converted.file.stat().st_size, f"{what}, as ONNX"
+        rows.append(f"| `{each.name}` | {what} | `artifacts/{file}` | {size:,} |")
+    if wishes.converted:
+        rows += ["", _ON_ONNX.format(tolerance=f"{wishes.tolerance.relative:g}")]
     return rows if len(rows) > 2 else []
+
+
+_ON_ONNX = """\
+An ONNX file answers as the fitted model did, no class different and numbers within {tolerance} of it; `contract.json` says
+what was compared. It is computed by ONNX Runtime. `train` makes native models, and a folder with these is read as well;
+deploying the notebook converts them again."""
 
 
 def _public(value: Frozen) -> str:

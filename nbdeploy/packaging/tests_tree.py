@@ -13,6 +13,7 @@ from nbdeploy.analysis.values import ROW_KINDS
 from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging.symbols import Symbols
 from nbdeploy.packaging.text import WIDTH, banner, flat, import_line, indented, module_text, written
+from nbdeploy.packaging.tolerance import Tolerance
 from nbdeploy.recording.formats import Stored, loader_source
 from nbdeploy.recording.recording import Recording
 
@@ -32,12 +33,12 @@ def recorded_values(recording: Recording) -> dict[str, Stored]:
     return values
 
 
-def test_files(recording: Recording, module: str, symbols: Symbols) -> dict[str, str]:
+def test_files(recording: Recording, module: str, symbols: Symbols, tolerance: Tolerance) -> dict[str, str]:
     """Return the files of `tests/`, by path."""
     from nbdeploy.packaging import compare
 
     files = {
-        "tests/compare.py": Path(compare.__file__).read_text(encoding="utf-8"),
+        "tests/compare.py": tolerance.in_source(Path(compare.__file__).read_text(encoding="utf-8")),
         "tests/recorded.py": _recorded_module(recorded_values(recording)),
         "tests/test_contract.py": _contract_tests(recording, module),
     }

@@ -16,7 +16,7 @@ from nbdeploy.packaging.installed import installed
 from nbdeploy.packaging.package import Package
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["ask_package", "run_package_tests"]
+__all__ = ["ask_package", "process_environment", "run_package_tests"]
 
 SECONDS = 1_800
 
@@ -71,12 +71,13 @@ def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, An
                     "absent": sorted(installed_names - package.lock.imports - {package.module}),
                     "compare": compare.__file__,
                     "rows": rows.__file__,
+                    "tolerance": package.tolerance.as_json(),
                 }
             )
         )
         command = [sys.executable, "-I", "-X", "utf8", "-W", "ignore", probe.__file__, str(job_file), str(report)]
         done = subprocess.run(
-            command, cwd=folder, env=_environment(), capture_output=True, timeout=SECONDS, check=False
+            command, cwd=folder, env=process_environment(), capture_output=True, timeout=SECONDS, check=False
         )
         if not report.exists():
             last = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
@@ -91,6 +92,7 @@ def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, An
         return answer
 
 
-def _environment() -> dict[str, str]:
+def process_environment() -> dict[str, str]:
+    """Return the few variables that a process which runs a package gets."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from nbdeploy.packaging.compare import ATOL, RTOL
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.service import request_body
 from nbdeploy.proving.verdict import Proof
@@ -29,7 +28,7 @@ def contract_of(package: Package, recording: Recording, requests: Mapping[str, A
         "notebook": recording.program.notebook.path.rsplit("/", 1)[-1],
         "input": {**package.input.as_json(), "name": path.input.name},
         "output": {**package.output.as_json(), "name": path.output.label},
-        "tolerance": {"relative": RTOL, "absolute": ATOL},
+        "tolerance": package.tolerance.as_json(),
         "examples": list(_examples(package, requests)),
         "gates": proof.as_json(),
     }

@@ -13,6 +13,7 @@ import math
 import sys
 import time
 import traceback
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,7 +53,8 @@ class Probe:
         self.root = Path(job["package"])
         self.name: str = job["module"]
         self.input_name: str = job["input_name"]
-        self.compare = load_file(job["compare"], "nbdeploy_probe_compare").compare
+        limits = {"rtol": job["tolerance"]["relative"], "atol": job["tolerance"]["absolute"]}
+        self.compare = partial(load_file(job["compare"], "nbdeploy_probe_compare").compare, **limits)
         self.rows = load_file(job["rows"], "nbdeploy_probe_rows")
         self.by_row: bool = job["by_row"]
         self.whole: dict[str, Any] | None = job.get("whole")

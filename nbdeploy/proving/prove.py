@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,16 +14,19 @@ from nbdeploy.errors import GateError
 from nbdeploy.packaging.export import Wishes, droppable_columns, export
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.tests_tree import carried_tests
+from nbdeploy.packaging.tolerance import STRICT
 from nbdeploy.progress import Event
 from nbdeploy.proving.clean_process import ask_package, run_package_tests
 from nbdeploy.proving.contract import contract_of, request_bodies
 from nbdeploy.proving.faithful import faithful
+from nbdeploy.proving.portable import Portable, portable, stays_native
 from nbdeploy.proving.reproduce import reproduce
 from nbdeploy.proving.rowwise import rowwise
 from nbdeploy.proving.served import served
 from nbdeploy.proving.tested import tested
 from nbdeploy.proving.verdict import Outcome, Proof, Verdict
 from nbdeploy.recording.recording import Recording
+from nbdeploy.request import OnnxWish
 
 if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
@@ -31,7 +34,8 @@ if TYPE_CHECKING:
 __all__ = ["Proven", "ask_bento", "prove"]
 
 
-NOT_YET = ("portable", "robust", "budget", "safe", "better")
+NOT_YET = ("robust", "budget", "safe", "better")
+AUTO = OnnxWish()
 NOTHING_ASKED: Mapping[str, Any] = {"rows": [], "predictions": []}
 
 
@@ -45,40 +49,116 @@ class Proven:
     requests: Mapping[str, Any]
 
 
-def prove(recording: Recording, wishes: Wishes, folder: Path, allowed: frozenset[str], clock: Clock) -> Proven:
-    """Write the package to `folder` and prove it there; raises GateError at the first failed gate that is not allowed."""
+def prove(
+    recording: Recording,
+    wishes: Wishes,
+    folder: Path,
+    allowed: frozenset[str],
+    clock: Clock,
+    onnx: OnnxWish = AUTO,
+) -> Proven:
+    """Write the package to `folder` and prove it there; raises GateError at the first failed gate that is not allowed.
+
+    The package with the native models is asked first. Where models can be ONNX, the package with these takes its place,
+    and is asked all over again; where any gate finds a fault in it, the native one comes back.
+    """
     proof = _judged(Proof(), reproduce(recording), allowed, clock)
-    wishes, report = _asked(recording, wishes, folder, clock)
-    proof = _judged(proof, faithful(report, recording), allowed, clock)
-    proof = _judged(proof, rowwise(report, recording), allowed, clock)
-    requests = report.get("requests", NOTHING_ASKED)
-    with clock.stage("export", "writing the package"):
-        contract = contract_of(export(recording, wishes), recording, requests, proof)
-        package = _written(export(recording, replace(wishes, contract=contract)), folder)
-    with clock.stage("prove", "running the package's tests"):
-        verdict = tested(run_package_tests(folder, package), carried_tests(recording))
-    proof = _judged(proof, verdict, allowed, clock)
+    native = _asked(recording, wishes, folder, clock)
+    _stop_early(proof, _answers(recording, native), allowed, clock)
+    found, chosen = _ported(recording, native, folder, onnx, clock)
+    package, verdict = _finished(recording, chosen, found, proof, folder, clock)
+    if verdict.outcome is Outcome.FAIL and chosen is not native:
+        found = stays_native(found, f"the package's tests fail with ONNX: {verdict.reason}", onnx)
+        chosen = native
+        package, verdict = _finished(recording, chosen, found, proof, folder, clock)
+    for each in (*_answers(recording, chosen), found.verdict, verdict):
+        proof = _judged(proof, each, allowed, clock)
     for gate in NOT_YET:
         proof += Verdict(gate, Outcome.SKIP, "this gate is not built yet")
-    return Proven(package, folder, proof, requests)
+    return Proven(package, folder, proof, chosen.requests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A package by its wishes, and what the probe saw when it was asked."""
+
+    wishes: Wishes
+    report: dict[str, Any]
+
+    @property
+    def requests(self) -> Mapping[str, Any]:
+        requests: Mapping[str, Any] = self.report.get("requests", NOTHING_ASKED)
+        return requests
+
+
+def _answers(recording: Recording, asked: _Asked) -> tuple[Verdict, Verdict]:
+    return faithful(asked.report, recording), rowwise(asked.report, recording)
+
+
+def _stop_early(proof: Proof, verdicts: Iterable[Verdict], allowed: frozenset[str], clock: Clock) -> None:
+    """Tell the verdicts now where one of them ends the deploy: nothing is converted then."""
+    verdicts = tuple(verdicts)
+    if any(each.outcome is Outcome.FAIL and each.gate not in allowed for each in verdicts):
+        for each in verdicts:
+            proof = _judged(proof, each, allowed, clock)
+
+
+def _ported(
+    recording: Recording, native: _Asked, folder: Path, onnx: OnnxWish, clock: Clock
+) -> tuple[Portable, _Asked]:
+    """Choose the models to serve as ONNX, and ask the package with them: by the strict tolerance, then by the wished one."""
+    if any(each.outcome is Outcome.FAIL for each in _answers(recording, native)):
+        return Portable(Verdict("portable", Outcome.SKIP, "the package with the native models has a fault")), native
+    clock.progress(Event("portable", "start", "converting the models to ONNX and comparing", part_of="prove"))
+    with clock.stage("prove", "converting the models to ONNX and comparing"):
+        found = portable(recording, export(recording, native.wishes), folder, onnx)
+    if not found.converted or found.verdict.outcome is Outcome.FAIL:
+        return found, native
+    why = ""
+    for tolerance in (STRICT, found.tolerance):
+        wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance)
+        asked = _settled(recording, wishes, folder, clock)
+        failed = [each for each in _answers(recording, asked) if each.outcome is Outcome.FAIL]
+        if not failed:
+            return found, asked
+        why = f"the package's answers are others with ONNX: {failed[0].reason}"
+    return stays_native(found, why, onnx), native
+
+
+def _finished(
+    recording: Recording, asked: _Asked, found: Portable, proof: Proof, folder: Path, clock: Clock
+) -> tuple[Package, Verdict]:
+    """Write the package as it is to be, with its contract, and run its tests."""
+    with clock.stage("export", "writing the package"):
+        for each in (*_answers(recording, asked), found.verdict):
+            proof += each
+        contract = contract_of(export(recording, asked.wishes), recording, asked.requests, proof)
+        package = _written(export(recording, replace(asked.wishes, contract=contract)), folder)
+    with clock.stage("prove", "running the package's tests"):
+        return package, tested(run_package_tests(folder, package), carried_tests(recording))
 
 
 def ask_bento(proven: Proven, bento: BuiltBento, allowed: frozenset[str], clock: Clock) -> Proven:
     """Start the built Bento and ask it the recorded rows over HTTP."""
     bodies, expected = request_bodies(proven.package, proven.requests)
-    verdict = served(bento, bodies, expected, clock.progress)
+    verdict = served(bento, bodies, expected, clock.progress, proven.package.tolerance)
     return replace(proven, proof=_accepted(proven.proof, verdict, allowed))  # it has told its progress itself
 
 
-def _asked(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -> tuple[Wishes, dict[str, Any]]:
+def _asked(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -> _Asked:
+    """Export and ask a package for the first time."""
+    table = recording.path.input.observation.schema.kind is Kind.TABLE
+    contract = {"version": wishes.version, "module": wishes.module}
+    optional = droppable_columns(recording.path) if table else ()
+    return _settled(recording, replace(wishes, contract=contract, optional=optional), folder, clock)
+
+
+def _settled(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -> _Asked:
     """Export and ask until it is settled what the lock must hold and which columns a request may leave out.
 
     Two things show only when the package runs: modules that it loads beyond its own imports, and dropped columns that the
     answer does depend on. Each is corrected, and the package is asked again.
     """
-    table = recording.path.input.observation.schema.kind is Kind.TABLE
-    contract = {"version": wishes.version, "module": wishes.module}
-    wishes = replace(wishes, contract=contract, optional=droppable_columns(recording.path) if table else ())
     while True:
         with clock.stage("export", "writing the package"):
             package = _written(export(recording, wishes), folder)
@@ -87,7 +167,8 @@ def _asked(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -> 
         lacking = frozenset(report["denied"]) - wishes.roots if _failed(report) else frozenset()
         confirmed = _confirmed(wishes.optional, report)
         if not lacking and confirmed == wishes.optional:
-            return replace(wishes, unneeded=frozenset(report.get("columns", {}).get("unneeded", ()))), report
+            unneeded = frozenset(report.get("columns", {}).get("unneeded", ()))
+            return _Asked(replace(wishes, unneeded=unneeded), report)
         wishes = replace(wishes, roots=wishes.roots | lacking, optional=confirmed)
 
 

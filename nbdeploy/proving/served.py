@@ -9,6 +9,7 @@ from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
+from nbdeploy.packaging.tolerance import STRICT, Tolerance
 from nbdeploy.progress import Event, Progress, silent
 from nbdeploy.proving.server import ServedBento, running
 from nbdeploy.proving.verdict import Outcome, Verdict
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["served"]
 
-RTOL = 1e-9  # the package was shown to be faithful before: what is left is the way through JSON
-ATOL = 1e-12
 REQUEST_SECONDS = 120.0
 
 
@@ -33,28 +32,34 @@ class _Comparison:
     largest: float = 0.0
     mismatches: int = 0
     first: str = ""
+    tolerance: Tolerance = STRICT
 
 
 @dataclass(slots=True)
 class _Difference:
-    """The largest difference of two numbers inside one answer."""
+    """The largest difference of two numbers inside one answer, and what it may be."""
 
+    tolerance: Tolerance
     largest: float = field(default=0.0)
 
 
 def served(
-    bento: BuiltBento, request_bodies: Sequence[bytes], expected: Sequence[Any], progress: Progress = silent
+    bento: BuiltBento,
+    request_bodies: Sequence[bytes],
+    expected: Sequence[Any],
+    progress: Progress = silent,
+    tolerance: Tolerance = STRICT,
 ) -> Verdict:
     """Ask the served Bento all requests; `expected[i]` is what `predictions` must be for body i, as JSON values.
 
-    Numbers with a fraction may differ by 1e-9 of their size; everything else must be equal. A server that
+    Numbers with a fraction may differ by the tolerance; everything else must be equal. A server that
     does not start, or breaks down, is a failed gate, not an exception.
     """
     started = time.monotonic()
     progress(Event("served", "start", f"starting {bento.tag}", part_of="prove"))
     try:
         with running(bento) as server:
-            verdict = _asked(server, bento, request_bodies, expected, progress)
+            verdict = _asked(server, bento, request_bodies, expected, progress, tolerance)
     except EnvironmentProblem as problem:
         verdict = Verdict("served", Outcome.FAIL, problem.diagnostics[0].message, {}, problem.diagnostics)
     state = "done" if verdict.outcome is Outcome.PASS else "fail"
@@ -63,9 +68,14 @@ def served(
 
 
 def _asked(
-    server: ServedBento, bento: BuiltBento, bodies: Sequence[bytes], expected: Sequence[Any], progress: Progress
+    server: ServedBento,
+    bento: BuiltBento,
+    bodies: Sequence[bytes],
+    expected: Sequence[Any],
+    progress: Progress,
+    tolerance: Tolerance,
 ) -> Verdict:
-    seen, seconds = _Comparison(), []
+    seen, seconds = _Comparison(tolerance=tolerance), []
     for number, (body, wanted) in enumerate(zip(bodies, expected, strict=True)):
         begun = time.perf_counter()
         status, answer = _post(server, body)
@@ -111,7 +121,7 @@ def _compared(seen: _Comparison, got: Any, wanted: Any) -> _Comparison:
         if lengths:
             rows = seen.rows + len(wanted[0])
             return replace(seen, rows=rows, mismatches=seen.mismatches + len(wanted[0]), first=seen.first or lengths)
-    difference = _Difference()
+    difference = _Difference(seen.tolerance)
     wrong = [index for index, (a, b) in enumerate(zip(got, wanted, strict=True)) if not _same(a, b, difference)]
     first = seen.first
     if wrong and not first:
@@ -122,6 +132,7 @@ def _compared(seen: _Comparison, got: Any, wanted: Any) -> _Comparison:
         largest=max(seen.largest, difference.largest),
         mismatches=seen.mismatches + len(wrong),
         first=first,
+        tolerance=seen.tolerance,
     )
 
 
@@ -145,7 +156,7 @@ def _close(got: float, wanted: float, difference: _Difference) -> bool:
     if got == wanted:
         return True
     difference.largest = max(difference.largest, abs(got - wanted))
-    return abs(got - wanted) <= max(ATOL, RTOL * abs(wanted))
+    return abs(got - wanted) <= max(difference.tolerance.absolute, difference.tolerance.relative * abs(wanted))
 
 
 def _refused(server: ServedBento, number: int, status: int, answer: dict[str, Any]) -> Verdict:

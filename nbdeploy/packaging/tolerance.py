@@ -1,0 +1,33 @@
+"""What numbers with a fraction may differ by before an answer is another one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nbdeploy.packaging.compare import ATOL, RTOL
+
+__all__ = ["STRICT", "Tolerance"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tolerance:
+    """A relative and an absolute limit; the wider one counts."""
+
+    relative: float = RTOL
+    absolute: float = ATOL
+
+    @property
+    def is_strict(self) -> bool:
+        return self == STRICT
+
+    def as_json(self) -> dict[str, float]:
+        return {"relative": self.relative, "absolute": self.absolute}
+
+    def in_source(self, text: str) -> str:
+        """Return the text of `compare.py` with these limits."""
+        text = text.replace(f"RTOL = {RTOL!r}\n", f"RTOL = {self.relative!r}\n")
+        return text.replace(f"ATOL = {ATOL!r}\n", f"ATOL = {self.absolute!r}\n")
+
+
+STRICT = Tolerance()
+"""For a package whose models are the notebook's own: what is left is the order of sums, and the way through JSON."""

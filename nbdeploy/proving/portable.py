@@ -1,0 +1,139 @@
+"""The gate `portable`: which fitted models are served as ONNX, and why the others stay as they are."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbdeploy.errors import Diagnostic
+from nbdeploy.home import data_folder
+from nbdeploy.packaging.asked import asked_of, is_model
+from nbdeploy.packaging.export import Converted
+from nbdeploy.packaging.symbols import name_symbols
+from nbdeploy.packaging.tolerance import Tolerance
+from nbdeploy.proving.clean_process import process_environment
+from nbdeploy.proving.verdict import Outcome, Verdict
+from nbdeploy.request import OnnxWish
+
+if TYPE_CHECKING:
+    from nbdeploy.analysis.serving import Frozen
+    from nbdeploy.packaging.package import Package
+    from nbdeploy.recording.recording import Recording
+
+__all__ = ["Portable", "portable", "stays_native"]
+
+SECONDS = 180.0  # for all models of a package; what has not been decided by then stays native
+
+
+@dataclass(frozen=True, slots=True)
+class Portable:
+    """What the gate says, and the models that it chose to be ONNX files, by the keys of their frozen values.
+
+    `reasons` tells for each model that stays native why.
+    """
+
+    verdict: Verdict
+    converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
+    tolerance: Tolerance = field(default_factory=Tolerance)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+def portable(recording: Recording, package: Package, folder: Path, wish: OnnxWish) -> Portable:
+    """Convert the models of the package written in `folder`, and judge what was seen."""
+    if wish.mode == "off":
+        return Portable(Verdict("portable", Outcome.SKIP, "the native models stay: --onnx off"))
+    symbols = name_symbols(recording.path.values())
+    models = {symbols.home(each)[1]: each for each in recording.path.artifacts if is_model(each)}
+    asked = {symbol: asked_of(recording.path, each.name) for symbol, each in models.items()}
+    reasons = {symbol: each for symbol, each in asked.items() if isinstance(each, str)}
+    wanted = {symbol: models[symbol] for symbol, each in asked.items() if not isinstance(each, str) and each}
+    if not wanted and not reasons:
+        return _judged({}, {"": "no model of scikit-learn, XGBoost or LightGBM is served"}, wish)
+    out = recording.folder / "onnx"
+    job = {symbol: _job(recording, each, asked[symbol]) for symbol, each in wanted.items()}
+    reports = _reports(package, folder, job, out, wish) if job else {}
+    reasons |= {symbol: reports[symbol]["reason"] for symbol in wanted if not reports[symbol]["used"]}
+    used = {symbol: reports[symbol] for symbol in wanted if reports[symbol]["used"]}
+    converted = {wanted[symbol].key: Converted(out / each["file"], each["arguments"]) for symbol, each in used.items()}
+    return replace(_judged(used, reasons, wish), converted=converted)
+
+
+def stays_native(found: Portable, why: str, wish: OnnxWish) -> Portable:
+    """Return the gate's answer for a package whose ONNX form was found wanting by another gate."""
+    return _judged({}, {"": why}, wish)
+
+
+def _job(recording: Recording, model: Frozen, methods: frozenset[str] | str) -> dict[str, Any]:
+    stored = recording.artifacts[model.key]
+    return {
+        "methods": sorted(methods),
+        "sha256": stored.sha256,
+        "size": stored.size,
+        "stem": Path(stored.file).stem,
+    }
+
+
+def _reports(
+    package: Package, folder: Path, models: Mapping[str, Any], out: Path, wish: OnnxWish
+) -> dict[str, dict[str, Any]]:
+    """Let another process convert and compare; a model that it did not come to has the reason."""
+    from nbdeploy.proving import portable_process
+
+    root = Path(portable_process.__file__).resolve().parents[2]
+    with tempfile.TemporaryDirectory(prefix="nbdeploy-") as scratch:
+        job, report = Path(scratch, "job.json"), Path(scratch, "report.json")
+        content = {
+            "package": str(folder),
+            "module": package.module,
+            "models": models,
+            "out": str(out),
+            "cache": str(data_folder() / "onnx"),
+            "tolerance": wish.tolerance,
+            "required": wish.mode == "require",
+        }
+        job.write_text(json.dumps(content), encoding="utf-8")
+        start = f"import sys; sys.path.insert(0, {str(root)!r})"
+        start += "; from nbdeploy.proving.portable_process import main; main(*sys.argv[1:])"
+        command = [sys.executable, "-I", "-X", "utf8", "-W", "ignore", "-c", start, str(job), str(report)]
+        why = "converting it brought its process down"
+        try:
+            subprocess.run(
+                command, cwd=folder, env=process_environment(), capture_output=True, timeout=SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            why = f"converting and comparing took more than {SECONDS:.0f} seconds"
+        found = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
+    return {symbol: found.get(symbol, {"used": False, "reason": why}) for symbol in models}
+
+
+def _judged(used: Mapping[str, Any], reasons: Mapping[str, str], wish: OnnxWish) -> Portable:
+    figures = {symbol: {"way": each["way"], **each["figures"]} for symbol, each in used.items()}
+    native = "; ".join(f"{symbol}: {why}" if symbol else why for symbol, why in sorted(reasons.items()))
+    told = [f"ONNX is used: {_told(symbol, each)}" for symbol, each in used.items()]
+    told += [f"the native model stays: {native}"] if native else []
+    verdict = Verdict("portable", Outcome.PASS if used else Outcome.SKIP, "; ".join(told), figures)
+    if wish.mode == "require" and reasons:
+        message = f"--onnx require, and not every served model can be ONNX: {native}"
+        fix = "let nbdeploy choose with --onnx auto, or accept a wider difference with --onnx-tolerance"
+        verdict = replace(
+            verdict,
+            outcome=Outcome.FAIL,
+            reason=message,
+            diagnostics=(Diagnostic(code="NBD515", message=message, fix=fix),),
+        )
+    return Portable(verdict, {}, Tolerance(wish.tolerance, wish.tolerance), dict(reasons))
+
+
+def _told(symbol: str, report: Mapping[str, Any]) -> str:
+    figures = report["figures"]
+    return (
+        f"{symbol} ({report['way']}), no class flips on {figures['rows']:,} recorded and {figures['edge_rows']:,} edge"
+        f" answers, largest difference {figures['largest_difference']:.1g}, {figures['speedup_at_1_row']:.3g} times the"
+        f" speed for one row and {figures['speedup_at_1000_rows']:.2g} for 1,000, {figures['size_ratio']:.2g} times the size"
+    )
