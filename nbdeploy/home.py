@@ -6,6 +6,7 @@
   packages/<name>/<n>.partial/  a version that a running deploy has claimed
   mlflow.db  mlartifacts/       the default tracking store
   locks/                        hashes of requirements that were looked up before
+  onnx/                         models that were converted before
 """
 
 from __future__ import annotations

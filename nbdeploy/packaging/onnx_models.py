@@ -45,7 +45,7 @@ class OnnxModel:
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is raised
         self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self.layout, self.columns, self.answers, self.lower = layout, columns, answers, lower
         self.refused = {kind: frozenset(numbers) for kind, numbers in refused.items()}
@@ -77,7 +77,11 @@ class OnnxModel:
         count = len(rows)
         if not count:
             raise ValueError("there are no rows to answer")
-        found = self.session.run([self.outputs[wanted["output"]]], self._fed(rows))[0]
+        fed = self._fed(rows)
+        try:
+            found = self.session.run([self.outputs[wanted["output"]]], fed)[0]
+        except Exception as problem:  # its kinds have no common class; an unseen category ends here
+            raise ValueError(f"the model can't answer these rows: {problem}") from problem
         if wanted.get("classes") is not None:
             names = np.array(wanted["classes"], dtype=wanted["dtype"])
             return names[np.asarray(found, dtype=np.int64).reshape(count)]
@@ -126,7 +130,7 @@ class OnnxModel:
                 values = column.to_numpy(dtype=np.float64, na_value=np.nan)
         else:
             values = np.asarray(rows)[:, number]
-            missing = np.array([each is None or each != each for each in values]) if kind == "text" else None
+            missing = np.array([not isinstance(each, str) for each in values]) if kind == "text" else None
         if kind == "text":
             if missing is not None and missing.any():
                 if number in self.refused["nan"]:

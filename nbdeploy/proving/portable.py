@@ -115,7 +115,7 @@ def _reports(
 def _judged(used: Mapping[str, Any], reasons: Mapping[str, str], wish: OnnxWish) -> Portable:
     figures = {symbol: {"way": each["way"], **each["figures"]} for symbol, each in used.items()}
     native = "; ".join(f"{symbol}: {why}" if symbol else why for symbol, why in sorted(reasons.items()))
-    told = [f"ONNX is used: {_told(symbol, each)}" for symbol, each in used.items()]
+    told = ["ONNX is used: " + "; ".join(_told(symbol, each) for symbol, each in used.items())] if used else []
     told += [f"the native model stays: {native}"] if native else []
     verdict = Verdict("portable", Outcome.PASS if used else Outcome.SKIP, "; ".join(told), figures)
     if wish.mode == "require" and reasons:

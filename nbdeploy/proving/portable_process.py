@@ -281,7 +281,7 @@ def compared(model: Any, converted: Any, calls: list[Call], tolerance: float) ->
             found = getattr(converted, each.method)(each.rows)
         except Exception as problem:
             return Compared(problem=f"it fails on the recorded rows ({_short(problem)})")
-        total += _difference(each.answer, found, tolerance, "recorded row")
+        total += _difference(each.answer, found, tolerance, "on the recorded rows")
         if total.problem:
             break
     return total
@@ -297,28 +297,29 @@ def _difference(native: Any, found: Any, tolerance: float, what: str, ties: Any 
         wrong = (native != found).reshape(rows, -1).any(axis=1)
         wrong = wrong if ties is None else wrong & ~ties
         flips = int(wrong.sum())
-        problem = f"the class of {flips} of {rows} {what}{'s' if rows > 1 else ''} flips" if flips else ""
+        problem = f"{flips} of {rows} answers flip {what}" if flips else ""
         return Compared(rows, flips, problem=problem)
     with np.errstate(all="ignore"):
         same = (native == found) | (np.isnan(native) & np.isnan(found))
         absolute = np.where(same, 0.0, np.abs(native.astype(float) - found.astype(float)))
-        scaled = absolute / np.maximum(1.0, np.abs(native.astype(float)))
+        scaled = np.where(same, 0.0, absolute / np.maximum(1.0, np.abs(native.astype(float))))
     scaled = np.where(np.isnan(scaled), np.inf, scaled)
     worst = float(scaled.max(initial=0.0))
     largest = float(np.nan_to_num(absolute, nan=np.inf).max(initial=0.0))
     over = int((scaled.reshape(rows, -1).max(axis=1) > tolerance).sum())
-    problem = f"{over} of {rows} {what}s differ by more than {tolerance:g}, the worst by {worst:.2g}" if over else ""
+    problem = f"{over} of {rows} answers differ by more than {tolerance:g} {what}" if over else ""
     return Compared(rows, 0, largest, worst, problem)
 
 
 def _compared_at_edges(model: Any, converted: Any, calls: list[Call], layout: Layout, tolerance: float) -> Compared:
     total = Compared()
     most = _most(calls)
+    near = "on recorded texts with other characters" if layout.kind == "texts" else "on rows near a decision"
     for rows in near_rows(model, most.rows, layout):
         ties = _ties(model, rows, tolerance)
         for method in sorted({each.method for each in calls}):
             native, found = getattr(model, method)(rows), getattr(converted, method)(rows)
-            total += _difference(native, found, tolerance, "row near a decision", ties)
+            total += _difference(native, found, tolerance, near, ties)
             if total.problem:
                 return total
     for what, rows in edge_rows(most.rows, layout):
@@ -343,7 +344,7 @@ def _edge(model: Any, converted: Any, method: str, what: str, rows: Any, toleran
         return Compared(rows=1, problem=f"{refusing} refuses {what}, {other} answers it")
     if native is None:
         return Compared(rows=1)
-    return _difference(native, found, tolerance, f"row with {what}", _ties(model, rows, tolerance))
+    return _difference(native, found, tolerance, f"on a row with {what}", _ties(model, rows, tolerance))
 
 
 def _ties(model: Any, rows: Any, tolerance: float) -> Any:
