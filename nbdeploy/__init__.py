@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from nbdeploy.home import list_deployments, load_deployment
     from nbdeploy.progress import Event, Progress
     from nbdeploy.proving.verdict import Outcome, Proof, Verdict
-    from nbdeploy.request import Deployment, DeployRequest
+    from nbdeploy.request import Deployment, DeployRequest, OnnxWish
 
 __all__ = [
     "ArtifactError",
@@ -38,6 +38,7 @@ __all__ = [
     "GateError",
     "NbdeployError",
     "NotebookError",
+    "OnnxWish",
     "Outcome",
     "Progress",
     "Proof",
@@ -74,7 +75,7 @@ _HOMES = {
     "nbdeploy.home": ("list_deployments", "load_deployment"),
     "nbdeploy.progress": ("Event", "Progress"),
     "nbdeploy.proving.verdict": ("Outcome", "Proof", "Verdict"),
-    "nbdeploy.request": ("DeployRequest", "Deployment"),
+    "nbdeploy.request": ("DeployRequest", "Deployment", "OnnxWish"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

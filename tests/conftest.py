@@ -103,13 +103,14 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Reco
 
     def recorded(name: str) -> Recorded:
         if name not in done:
-            done[name] = _recorded(ROOT / "example_notebooks" / f"{name}.ipynb", tmp_path_factory.mktemp(name))
+            done[name] = record_and_prove(ROOT / "example_notebooks" / f"{name}.ipynb", tmp_path_factory.mktemp(name))
         return done[name]
 
     return recorded
 
 
-def _recorded(notebook: Path, folder: Path) -> Recorded:
+def record_and_prove(notebook: Path, folder: Path) -> Recorded:
+    """Run a notebook in a fresh kernel, and prove its package."""
     from nbdeploy.clock import Clock
     from nbdeploy.deploying import module_name, open_notebook, service_name
     from nbdeploy.packaging.export import Wishes

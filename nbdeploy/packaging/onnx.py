@@ -206,6 +206,8 @@ def _skl2onnx(model: Any, layout: Layout, methods: frozenset[str], double: bool)
         custom_conversion_functions=_own_converters() if double else None,
         target_opset={"": OPSET, "ai.onnx.ml": 3},
     )
+    if any(each.op_type == "StringNormalizer" for each in made.graph.node):
+        raise Unportable("it changes the case of texts by a locale that not every machine has")
     _keep_types(made, layout, double)
     return made
 
@@ -333,9 +335,7 @@ class _Tail:
         return int(TensorProto.FLOAT if self.forest.narrow_sum else TensorProto.DOUBLE)
 
     def constants(self) -> list[Any]:
-        base = list(self.forest.base)
         return [
-            self._constant("forest_base", base),
             self._constant("forest_divisor", [self.forest.divisor]),
             self._constant("forest_one", [1.0]),
             self._constant("forest_zero", [0.0]),
@@ -363,9 +363,6 @@ class _Tail:
             "TreeEnsemble", [features], ["forest_sum"], domain="ai.onnx.ml", **_ensemble(forest, self._constant)
         )
         score = "forest_sum"
-        if any(forest.base) and not forest.narrow_sum:  # in float32 the order matters: there it is the first tree
-            yield helper.make_node("Add", [score, "forest_base"], ["forest_score"])
-            score = "forest_score"
         if forest.divisor != 1.0:
             yield helper.make_node("Div", [score, "forest_divisor"], ["forest_mean"])
             score = "forest_mean"
@@ -419,8 +416,10 @@ def _ensemble(forest: Forest, constant: Callable[[str, list[float]], Any]) -> di
 
     table: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
     roots: list[int] = []
-    start = tuple(Tree([0], [0.0], [-1], [-1], [False], [((n, value),)]) for n, value in enumerate(forest.base))
-    for tree in (*(start if forest.narrow_sum else ()), *forest.trees):
+    # The libraries begin with the base: as a first tree it is added in their order, to the last bit.
+    base = [(n, value) for n, value in enumerate(forest.base) if value]
+    start = (Tree([0], [0.0], [-1], [-1], [False], [((n, value),)]) for n, value in base)
+    for tree in (*start, *forest.trees):
         for target in sorted({target for leaf in tree.leaf for target, _ in leaf}):
             roots.append(len(table["nodes_featureids"]))
             _add_tree(tree, target, table)

@@ -120,7 +120,7 @@ def _artifacts(recording: Recording, wishes: Wishes) -> list[str]:
             file, size, what = converted.file.name, converted.file.stat().st_size, f"{what}, as ONNX"
         rows.append(f"| `{each.name}` | {what} | `artifacts/{file}` | {size:,} |")
     if wishes.converted:
-        rows += ["", _ON_ONNX.format(tolerance=f"{wishes.tolerance.relative:g}")]
+        rows += ["", _ON_ONNX.format(tolerance=f"{wishes.tolerance.relative:g}".replace("e-0", "e-"))]
     return rows if len(rows) > 2 else []
 
 

@@ -32,7 +32,7 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """Trees whose leaves are added up by target, then `base` is added, the sum divided by `divisor`, and `link` applied.
+    """Trees whose leaves are added up by target, beginning with `base`, the sum is divided by `divisor`, and `link` applied.
 
     `narrow` says that the library rounds its input to float32 before it compares, `narrow_sum` that it adds in float32,
     `strict` that it goes left only where the value is less. `decide` says how a class is found: `argmax` of the

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbdeploy.errors import Diagnostic
+from nbdeploy.errors import Diagnostic, EnvironmentProblem
 from nbdeploy.home import data_folder
 from nbdeploy.packaging.asked import asked_of, is_model
 from nbdeploy.packaging.export import Converted
@@ -64,7 +64,7 @@ def portable(recording: Recording, package: Package, folder: Path, wish: OnnxWis
     return replace(_judged(used, reasons, wish), converted=converted)
 
 
-def stays_native(found: Portable, why: str, wish: OnnxWish) -> Portable:
+def stays_native(why: str, wish: OnnxWish) -> Portable:
     """Return the gate's answer for a package whose ONNX form was found wanting by another gate."""
     return _judged({}, {"": why}, wish)
 
@@ -93,7 +93,7 @@ def _reports(
             "module": package.module,
             "models": models,
             "out": str(out),
-            "cache": str(data_folder() / "onnx"),
+            "cache": str(_cache(Path(scratch))),
             "tolerance": wish.tolerance,
             "required": wish.mode == "require",
         }
@@ -110,6 +110,14 @@ def _reports(
             why = f"converting and comparing took more than {SECONDS:.0f} seconds"
         found = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
     return {symbol: found.get(symbol, {"used": False, "reason": why}) for symbol in models}
+
+
+def _cache(scratch: Path) -> Path:
+    """Return where converted models are kept, for this deploy alone where there is no such place."""
+    try:
+        return data_folder() / "onnx"
+    except EnvironmentProblem:
+        return scratch
 
 
 def _judged(used: Mapping[str, Any], reasons: Mapping[str, str], wish: OnnxWish) -> Portable:

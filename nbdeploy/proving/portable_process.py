@@ -14,6 +14,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +164,7 @@ def choice(
 
     Raises Unportable with the reason why the native model stays.
     """
+    model = getattr(model, "best_estimator_", model)  # a search answers with the best that it found
     methods, failed = frozenset(each.method for each in calls), ""
     if methods - set(METHODS):
         raise Unportable(f"{', '.join(sorted(methods - set(METHODS)))} is asked of it")
@@ -234,12 +236,13 @@ def _made(way: Candidate, cached: Path | None) -> bytes:
     if cached.is_file():
         return cached.read_bytes()
     content = way.make()
-    cached.parent.mkdir(parents=True, exist_ok=True)
-    for old in sorted(cached.parent.glob("*.onnx"), key=lambda each: each.stat().st_mtime)[: -KEPT_FILES + 1]:
-        old.unlink(missing_ok=True)
-    partial = cached.with_suffix(".partial")
-    partial.write_bytes(content)
-    partial.replace(cached)
+    with suppress(OSError):  # a full disk costs the next deploy some seconds
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        for old in sorted(cached.parent.glob("*.onnx"), key=lambda each: each.stat().st_mtime)[: -KEPT_FILES + 1]:
+            old.unlink(missing_ok=True)
+        partial = cached.with_suffix(".partial")
+        partial.write_bytes(content)
+        partial.replace(cached)
     return content
 
 

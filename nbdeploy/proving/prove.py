@@ -68,7 +68,7 @@ def prove(
     found, chosen = _ported(recording, native, folder, onnx, clock)
     package, verdict = _finished(recording, chosen, found, proof, folder, clock)
     if verdict.outcome is Outcome.FAIL and chosen is not native:
-        found = stays_native(found, f"the package's tests fail with ONNX: {verdict.reason}", onnx)
+        found = stays_native(f"the package's tests fail with ONNX: {verdict.reason}", onnx)
         chosen = native
         package, verdict = _finished(recording, chosen, found, proof, folder, clock)
     for each in (*_answers(recording, chosen), found.verdict, verdict):
@@ -122,7 +122,7 @@ def _ported(
         if not failed:
             return found, asked
         why = f"the package's answers are others with ONNX: {failed[0].reason}"
-    return stays_native(found, why, onnx), native
+    return stays_native(why, onnx), native
 
 
 def _finished(

@@ -9,7 +9,7 @@ import pytest
 
 from nbdeploy.errors import UsageError
 from nbdeploy.frontends.arguments import deploy_request, magic_parser, parsed
-from nbdeploy.request import DeployRequest
+from nbdeploy.request import DeployRequest, OnnxWish
 
 NOTEBOOK = Path("titanic.ipynb")
 
@@ -25,7 +25,8 @@ def test_a_bare_line_asks_for_the_defaults() -> None:
 def test_every_option_reaches_the_request() -> None:
     line = (
         "titanic --input df --output y --bind X_test=X --bind Z_test=Z --allow rowwise --allow pickle:tree "
-        "--budget p99_ms=20 memory_mb=512 -p epochs 3 -p rate -1e-3 -p name 'a b' --metrics acc auc --out made"
+        "--budget p99_ms=20 memory_mb=512 -p epochs 3 -p rate -1e-3 -p name 'a b' --metrics acc auc --out made "
+        "--onnx require --onnx-tolerance 1e-4"
     )
     assert request(line) == DeployRequest(
         notebook=NOTEBOOK,
@@ -38,6 +39,7 @@ def test_every_option_reaches_the_request() -> None:
         parameters={"epochs": 3, "rate": -0.001, "name": "a b"},
         metrics=("acc", "auc"),
         out=Path("made"),
+        onnx=OnnxWish("require", 1e-4),
     )
 
 
@@ -68,6 +70,9 @@ def test_parameters_are_read_as_papermill_reads_them(text: str) -> None:
         ("--inp df", r"unknown option --inp"),
         ("titanic survivors", r"'survivors' is one word too many"),
         ("--allow rowise", r"'rowise' is not a gate \(did you mean 'rowwise'\?\).*reproduce, faithful"),
+        ("--onnx always", r"--onnx: 'always' is not known"),
+        ("--onnx-tolerance 2", r"'2' is not a number from 0 to 1, such as 1e-6"),
+        ("--onnx-tolerance small", r"'small' is not a number from 0 to 1"),
         ("--allow pickle:", r"'pickle:' is not a gate"),
         ("--from kernal", r"'kernal' is not known \(did you mean 'kernel'\?\)"),
         ("--bind X_test", r"'X_test' is not of the form A=B"),

@@ -184,6 +184,17 @@ def test_texts_are_lowered_by_python_whatever_the_locale() -> None:
     np.testing.assert_array_equal(found.predict(["GOOD", "bAd film"]), model.predict(["GOOD", "bAd film"]))
 
 
+def test_a_graph_that_needs_a_locale_is_not_made() -> None:
+    """It would not load where that locale is missing, such as in most containers."""
+    from sklearn.compose import ColumnTransformer
+
+    rows = pd.DataFrame({"text": ["Good film", "bad one"] * 5, "stars": [5.0, 1.0] * 5})
+    steps = ColumnTransformer([("t", TfidfVectorizer(), "text"), ("n", StandardScaler(), ["stars"])])
+    model = make_pipeline(steps, LogisticRegression()).fit(rows, [1, 0] * 5)
+    with pytest.raises(Unportable, match="locale"):
+        converted(model, rows)
+
+
 def test_what_the_model_refused_is_refused() -> None:
     model = LogisticRegression(max_iter=5000).fit(XI, YI)
     found = converted(model, XI, nan=[0, 1, 2, 3], inf=[0, 1, 2, 3])

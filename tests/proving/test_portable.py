@@ -115,6 +115,14 @@ def test_a_model_that_onnx_answers_more_slowly_or_otherwise_stays_native() -> No
         choice(model, calls_of(model, X[:50], "predict"), TOLERANCE)
 
 
+def test_a_search_is_served_by_the_best_that_it_found() -> None:
+    from sklearn.model_selection import GridSearchCV
+
+    model = GridSearchCV(RandomForestClassifier(5, random_state=0), {"max_depth": [2, 4]}, cv=2).fit(X, Y)
+    found = choice(model, calls_of(model, X, "predict_proba"), TOLERANCE)
+    assert (found.way, found.figures["largest_difference"]) == ("double trees", 0.0)
+
+
 def test_an_answer_that_is_no_array_stays_native() -> None:
     import pandas as pd
 
@@ -191,3 +199,46 @@ def test_a_model_that_can_not_be_onnx_fails_where_it_is_required(
     assert "model: " in found.verdict.reason
     off = portable(recorded.recording, recorded.proven.package, recorded.proven.folder, OnnxWish("off"))
     assert (off.verdict.outcome, off.converted) == (Outcome.SKIP, {})
+
+
+BOOSTED = """
+import numpy as np
+from xgboost import XGBClassifier
+random = np.random.default_rng(0)
+X = random.normal(size=(300, 4))
+y = (X[:, 0] + X[:, 1] * X[:, 2] > 0).astype(int)
+model = XGBClassifier(n_estimators=30).fit(X, y)
+"""
+
+
+def recorded_notebook(folder: Path, predict: str) -> Recorded:
+    from tests.conftest import record_and_prove
+    from tests.e2e.conftest import write_notebook
+
+    return record_and_prove(write_notebook(folder / "boosted.ipynb", BOOSTED, ("predict", predict)), folder)
+
+
+@pytest.mark.slow
+def test_a_package_says_by_what_its_answers_may_differ(tmp_path: Path) -> None:
+    """XGBoost computes in float32: the last bits of that are beyond the limit of a native package."""
+    pytest.importorskip("xgboost")
+    proven = recorded_notebook(tmp_path, "p = model.predict_proba(X)").proven
+    portable_verdict = next(each for each in proven.proof.verdicts if each.gate == "portable")
+    assert portable_verdict.outcome is Outcome.PASS
+    contract = json.loads((proven.folder / "contract.json").read_text())
+    strict = portable_verdict.figures["model"]["largest_difference"] < 1e-9
+    assert contract["tolerance"]["relative"] == (1e-9 if strict else 1e-6)
+    assert f"RTOL = {contract['tolerance']['relative']!r}" in (proven.folder / "tests" / "compare.py").read_text()
+
+
+@pytest.mark.slow
+def test_the_native_model_comes_back_where_the_packages_answers_change(tmp_path: Path) -> None:
+    """What is within the tolerance of the model's own answer is not where the notebook makes whole numbers of it."""
+    pytest.importorskip("xgboost")
+    proven = recorded_notebook(tmp_path, "p = (model.predict_proba(X)[:, 1].astype(float) * 1e9).astype(int)").proven
+    verdicts = {each.gate: each for each in proven.proof.verdicts}
+    assert verdicts["portable"].outcome is Outcome.SKIP
+    assert "the package's answers are others with ONNX" in verdicts["portable"].reason
+    assert verdicts["faithful"].outcome is Outcome.PASS
+    assert not list((proven.folder / "artifacts").glob("*.onnx"))
+    assert not (proven.folder / proven.package.module / "onnx_models.py").exists()

@@ -10,10 +10,9 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sklearn.pipeline import Pipeline
+from .onnx_models import OnnxModel, load_onnx
 
 __all__ = [
     "ArtifactProblem",
@@ -126,6 +125,7 @@ def _teach_skops_pandas() -> None:
 FORMATS: dict[str, tuple[Any, Any, str]] = {
     "json": (load_json, save_json, ".json"),
     "skops": (load_skops, save_skops, ".skops"),
+    "onnx": (load_onnx, None, ".onnx"),
 }
 """How a file of each format is read and written, and how its name ends."""
 
@@ -133,7 +133,7 @@ FORMAT_OF: dict[str, str] = {
     "medians": "json",
     "model": "skops",
 }
-"""The format that each artifact is kept in."""
+"""The format that a new value of each artifact is kept in; ONNX files are made of recorded ones."""
 
 
 def _load(name: str) -> Any:
@@ -173,4 +173,4 @@ def save(name: str, value: object, folder: Path) -> None:
 
 
 medians: dict = _load("medians")  # cell 9
-model: Pipeline = _load("model")  # cell 17
+model: OnnxModel = _load("model")  # cell 17

@@ -10,11 +10,9 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sklearn.ensemble import GradientBoostingRegressor
-    from sklearn.preprocessing import StandardScaler
+from .onnx_models import OnnxModel, load_onnx
 
 __all__ = [
     "ArtifactProblem",
@@ -111,6 +109,7 @@ def _teach_skops_pandas() -> None:
 
 FORMATS: dict[str, tuple[Any, Any, str]] = {
     "skops": (load_skops, save_skops, ".skops"),
+    "onnx": (load_onnx, None, ".onnx"),
 }
 """How a file of each format is read and written, and how its name ends."""
 
@@ -118,7 +117,7 @@ FORMAT_OF: dict[str, str] = {
     "scaler": "skops",
     "model": "skops",
 }
-"""The format that each artifact is kept in."""
+"""The format that a new value of each artifact is kept in; ONNX files are made of recorded ones."""
 
 
 def _load(name: str) -> Any:
@@ -157,5 +156,5 @@ def save(name: str, value: object, folder: Path) -> None:
     partial.replace(folder / "manifest.json")
 
 
-scaler: StandardScaler = _load("scaler")  # cell 10
-model: GradientBoostingRegressor = _load("model")  # cell 12
+scaler: OnnxModel = _load("scaler")  # cell 10
+model: OnnxModel = _load("model")  # cell 12
