@@ -51,6 +51,7 @@ class Knowledge:
     two_faced_methods: frozenset[str] = frozenset()
     file_reading_methods: frozenset[str] = frozenset()
     file_writing_methods: frozenset[str] = frozenset()
+    row_losing_methods: frozenset[str] = frozenset()
     row_order_methods: frozenset[str] = frozenset()
     whole_column_methods: frozenset[str] = frozenset()
 
@@ -62,6 +63,7 @@ class Knowledge:
     iterator_functions: frozenset[str] = frozenset()
     show_functions: frozenset[str] = frozenset()
     state_functions: frozenset[str] = frozenset()
+    clock_functions: frozenset[str] = frozenset()
     file_readers: frozenset[str] = frozenset()
     file_writers: frozenset[str] = frozenset()
     interactive: frozenset[str] = frozenset()
