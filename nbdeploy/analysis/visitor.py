@@ -410,7 +410,6 @@ class Visitor:
 
     def _method_call(self, node: ast.Call, function: ast.Attribute) -> None:
         known, method, receivers = self.imported.known, function.attr, self._receivers(node, function)
-        self.asked |= self._outer(receivers)
         if method in known.training_methods and not self._is_late:
             trained = roots(function.value)
             self.trains.append(TrainingCall(next(iter(sorted(trained)), None), method, node.lineno))
@@ -420,6 +419,7 @@ class Visitor:
             self._put_all_arguments(receivers, node)
         elif not self._calls.is_calm(node):
             self._may_change(receivers, deeply=not _is_of_container(node))
+            self.asked |= self._outer(receivers)
             self._put_all_arguments(receivers, node)
             self.handed |= self._arguments(node)
         if method in known.argument_changing_methods:
