@@ -45,6 +45,10 @@ class LibraryCalls:
         """Tell whether this is a class: making an object of it changes nothing that it is made of."""
         return origin.rpartition(".")[2][:1].isupper()
 
+    def only_switches(self, call: ast.Call) -> bool:
+        """`model.eval()`: the receiver is in the same state afterwards, however often it is called."""
+        return self.origin(call) is None and not call.args and method_name(call) in self.known.switching_methods
+
     def swallows_nothing(self, manager: ast.expr) -> bool:
         """Tell whether this context manager is known to let every exception through."""
         origin = self.origin(manager) if isinstance(manager, ast.Call) else None

@@ -111,7 +111,8 @@ class Visitor:
 
     def _bind(self, name: str) -> None:
         if not self.scopes or (name in self.scopes[-1].outer and not self.scopes[-1].is_class):
-            self.defs.add(name)
+            if not self._is_late:
+                self.defs.add(name)
         elif self.scopes[-1].is_class:
             self.scopes[-1].names.add(name)  # before, the name is that of the scope around
         elif name not in self.scopes[-1].names:  # a walrus inside a comprehension binds outside of it
@@ -414,7 +415,9 @@ class Visitor:
             trained = roots(function.value)
             self.trains.append(TrainingCall(next(iter(sorted(trained)), None), method, node.lineno))
             self._train(node, function, method, trained)
-        if self._changes_receiver(node, method):
+        if self._calls.only_switches(node):
+            self._may_change(receivers)
+        elif self._changes_receiver(node, method):
             self._change(receivers, deeply=not _is_of_container(node))
             self._put_all_arguments(receivers, node)
         elif not self._calls.is_calm(node):
@@ -526,7 +529,7 @@ class Visitor:
 
     def _discarded(self, call: ast.Call) -> None:
         """A call whose answer is thrown away was made for its effect: on its receiver, or on its arguments."""
-        if self._calls.is_calm(call) or self.functions.of(call) is not None:
+        if self._calls.is_calm(call) or self._calls.only_switches(call) or self.functions.of(call) is not None:
             return
         if isinstance(call.func, ast.Attribute) and self._calls.origin(call) is None:
             receivers = roots(call.func.value)

@@ -40,6 +40,7 @@ class Knowledge:
 
     training_methods: frozenset[str] = frozenset()
     changing_methods: frozenset[str] = frozenset()
+    switching_methods: frozenset[str] = frozenset()
     argument_changing_methods: frozenset[str] = frozenset()
     fresh_methods: frozenset[str] = frozenset()
     fresh_answer_methods: frozenset[str] = frozenset()

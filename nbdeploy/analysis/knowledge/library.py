@@ -40,7 +40,8 @@ METHOD_FIELDS = frozenset(
     {
         "argument_changing_methods", "changing_methods", "delegating_methods", "file_reading_methods",
         "file_writing_methods", "fresh_answer_methods", "fresh_methods", "iterator_methods", "row_losing_methods",
-        "row_order_methods", "shallow_methods", "show_methods", "training_methods", "view_methods", "whole_column_methods",
+        "row_order_methods", "shallow_methods", "show_methods", "switching_methods", "training_methods", "view_methods",
+        "whole_column_methods",
     }
 )  # fmt: skip
 FUNCTION_FIELDS = frozenset(
