@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from nbdeploy.packaging.compare import ATOL, RTOL
@@ -25,8 +26,10 @@ class Tolerance:
 
     def in_source(self, text: str) -> str:
         """Return the text of `compare.py` with these limits."""
-        text = text.replace(f"RTOL = {RTOL!r}\n", f"RTOL = {self.relative!r}\n")
-        return text.replace(f"ATOL = {ATOL!r}\n", f"ATOL = {self.absolute!r}\n")
+        if self.is_strict:
+            return text
+        text = re.sub(r"^RTOL = .*$", f"RTOL = {self.relative!r}", text, flags=re.MULTILINE)
+        return re.sub(r"^ATOL = .*$", f"ATOL = {self.absolute!r}", text, flags=re.MULTILINE)
 
 
 STRICT = Tolerance()

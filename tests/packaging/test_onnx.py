@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import sys
 import warnings
-from types import SimpleNamespace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -28,9 +30,11 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
 from nbdeploy.analysis.serving import Storage
+from nbdeploy.packaging import compare
 from nbdeploy.packaging.asked import asked_of
 from nbdeploy.packaging.onnx import Unportable, candidates, layout_of
 from nbdeploy.packaging.onnx_models import OnnxModel
+from nbdeploy.packaging.tolerance import STRICT, Tolerance
 from nbdeploy.packaging.trees import read_forest
 
 X, Y = load_breast_cancer(return_X_y=True)
@@ -242,6 +246,19 @@ def test_trees_that_the_tables_do_not_express_are_left_to_others() -> None:
         warnings.simplefilter("ignore")
         categories = HistGradientBoostingClassifier(max_iter=2, categorical_features=[0]).fit(XI.round() % 5, YI)
     assert read_forest(categories) is None
+
+
+def test_a_wider_tolerance_is_written_into_the_packages_own_comparison() -> None:
+    source = Path(compare.__file__).read_text(encoding="utf-8")
+    assert STRICT.in_source(source) == source
+    namespace: dict[str, Any] = {"__name__": "compare"}
+    sys.modules["compare"] = ModuleType("compare")  # dataclasses look their module up
+    try:
+        exec(compile(Tolerance(1e-6, 1e-6).in_source(source), "compare", "exec"), namespace)
+    finally:
+        del sys.modules["compare"]
+    assert namespace["compare"](np.array([1.0, 0.0]), np.array([1.0 + 5e-7, 5e-7])).same
+    assert not namespace["compare"](np.array([1.0]), np.array([1.0 + 5e-6])).same
 
 
 # what the served code asks --------------------------------------------------------------------------------------------------
