@@ -13,7 +13,7 @@ from nbdeploy.errors import Diagnostic
 from nbdeploy.progress import Event, Progress, silent
 from nbdeploy.proving.answers import same, shown
 from nbdeploy.proving.client import Reply, exchange, post
-from nbdeploy.proving.fuzzing import Known, Right, Trial, fuzz
+from nbdeploy.proving.fuzzing import MANY_ROWS, Known, Right, Trial, fuzz
 from nbdeploy.proving.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["robust"]
 
 SECONDS = 9.0
-REPLY_SECONDS = 30.0  # after these a client that is there was left alone
+REPLY_SECONDS = 65.0  # a little more than the service gives itself: after these a client was left alone
 QUICK_SECONDS = 5.0  # within these a small request that is refused has to be
 LARGE = 100_000  # bytes of a body that may take longer
 COMPARED = 20_000  # bytes of a body that the package is asked again
@@ -106,14 +106,13 @@ def robust(
 
 def _many_rows(server: ServedBento, known: Known) -> int:
     """Return how many rows the largest request has: what this model answers in a few seconds, at most 100,000."""
-    from nbdeploy.proving.fuzzing import MANY_ROWS
-
     if not known.by_row or not known.count:
         return MANY_ROWS
-    some = min(1_000, max(known.count, 100))
-    body = known.body(known.some(some)[0])
-    reply = post(server.address, body, REPLY_SECONDS)
-    return max(1, min(MANY_ROWS, int(some * MANY_SECONDS / max(reply.seconds, 1e-3))))
+    some, seconds = 1, 0.0
+    while seconds < 0.2 and some < 10_000:
+        some *= 10
+        seconds = post(server.address, known.body(known.some(some)[0]), REPLY_SECONDS).seconds
+    return max(1, min(MANY_ROWS, int(some * MANY_SECONDS / seconds)))
 
 
 def _send(server: ServedBento, trials: Iterator[Trial], seen: _Seen, progress: Progress, count: int) -> None:

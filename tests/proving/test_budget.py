@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from nbdeploy.errors import UsageError
+from nbdeploy.deploying import deploy
+from nbdeploy.errors import GateError, UsageError
+from nbdeploy.home import load_deployment
 from nbdeploy.notebook.settings import LIMITS
 from nbdeploy.packaging.bento import BuiltBento, build
 from nbdeploy.proving.budget import budget, check_limits
 from nbdeploy.proving.server import ServedBento, running
 from nbdeploy.proving.verdict import Outcome
+from nbdeploy.request import DeployRequest
+from tests.e2e.conftest import write_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +68,7 @@ def test_without_limits_everything_is_measured(sleepy: tuple[ServedBento, BuiltB
     assert 0.5 < figures["rps"] < 100
     assert figures["requests_1"] >= 10
     assert figures["memory_mb"] > 50
-    assert 0 < figures["artifacts_mb"] < figures["size_mb"] < 1
+    assert 0 <= figures["artifacts_mb"] < figures["size_mb"] < 1
 
 
 @pytest.mark.slow
@@ -81,6 +85,22 @@ def test_a_model_a_hundred_times_slower_than_its_budget_fails_and_is_told_by_how
     assert f"at most 2 was asked: {ratio:.3g} times too much" in slow
     assert few.startswith("rps (")
     assert few.endswith("times too little")
+
+
+@pytest.mark.slow
+def test_a_notebook_with_a_slow_function_is_not_deployed_beyond_its_budget(tmp_path: Path) -> None:
+    notebook = write_notebook(
+        tmp_path / "slow.ipynb",
+        "import time\n\ndef doubled(number):\n    time.sleep(0.2)\n    return number * 2\n\nnumbers = [1.0, 2.0, 3.0]",
+        ("predict", "answers = [doubled(number) for number in numbers]"),
+    )
+    with pytest.raises(GateError, match=r"NBD550 p99_ms .* at most 2 was asked: 1\d\d times too much") as raised:
+        deploy(DeployRequest(notebook=notebook, name="slow", budget={"p99_ms": 2.0}))
+    verdicts = {each["name"]: each["verdict"] for each in raised.value.gates}
+    assert (verdicts["served"], verdicts["budget"]) == ("pass", "fail")
+    assert "robust" not in verdicts
+    with pytest.raises(UsageError, match="NBD603"):
+        load_deployment("slow")
 
 
 @pytest.mark.slow

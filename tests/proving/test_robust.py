@@ -49,15 +49,13 @@ def asked(folder: Path, predict: str, oracle: str | None = None, **options: Any)
     """Serve a package of two columns, and judge it by what another `predict` says, or by itself."""
     packages.write_package(folder, "doubled", predict, TABLE, packages.LABELS)
     known = Known(TABLE, ROWS, [2.0, 5.0])
-    namespace: dict[str, Any] = {}
-    exec(oracle or predict, namespace)
+    sound: dict[str, Any] = {"__name__": "sound"}
+    exec((folder / "doubled" / "schema.py").read_text(), sound)
+    exec(oracle or predict, sound)
 
     def package_says(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
-        import pandas as pd
-
-        return [
-            {"predictions": namespace["predict"](pd.DataFrame(json.loads(each)["rows"])).tolist()} for each in bodies
-        ]
+        rows = [sound["parse_rows"](json.loads(each)["rows"]) for each in bodies]
+        return [{"predictions": sound["answer"](sound["predict"](each))} for each in rows]
 
     with running(folder) as server:
         return robust(server, known, package_says, **options)
@@ -118,7 +116,7 @@ def test_another_answer_than_the_packages_is_caught(tmp_path: Path) -> None:
 
 
 def test_answers_that_change_with_what_was_asked_before_are_caught(tmp_path: Path) -> None:
-    fault = "SEEN.append(1); answers = answers + (len(SEEN) > 150)"
+    fault = "SEEN.append(1); answers = answers + (len(SEEN) > 90)"
     verdict = asked(tmp_path / "p", PREDICT.format(fault=fault), PREDICT.format(fault="pass"), count=400)
     assert "NBD541" in codes(verdict)
 
