@@ -90,7 +90,7 @@ def _checked(path: Path, said: Said) -> CheckResult:
     found = [
         *program.notebook.diagnostics,
         *_roles(program, problems),
-        *(_guarded(lambda: findings(program), problems) or ()),
+        *(_guarded(lambda: findings(program, said), problems) or ()),
     ]
     explanation = _guarded(lambda: explain(program, said), problems)
     sources = tuple(each.source for each in program.notebook.cells)

@@ -45,6 +45,17 @@ class LibraryCalls:
         """Tell whether this is a class: making an object of it changes nothing that it is made of."""
         return origin.rpartition(".")[2][:1].isupper()
 
+    def only_switches(self, call: ast.Call) -> bool:
+        """`model.eval()`: the receiver is in the same state afterwards, however often it is called."""
+        return self.origin(call) is None and not call.args and method_name(call) in self.known.switching_methods
+
+    def swallows_nothing(self, manager: ast.expr) -> bool:
+        """Tell whether this context manager is known to let every exception through."""
+        origin = self.origin(manager) if isinstance(manager, ast.Call) else None
+        if origin is None or names_origin(self.known.swallowing, origin):
+            return False
+        return origin.partition(".")[0] in self.known.roots or origin == "builtins.open"
+
     # random numbers --------------------------------------------------------------------------------------------------
 
     def seeds(self, call: ast.Call) -> frozenset[str]:

@@ -10,6 +10,7 @@ import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from nbdeploy.analysis.effects import Effects
 from nbdeploy.analysis.heap import NOTHING, Code, Heap
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, is_pseudo, is_stream
 from nbdeploy.analysis.sharing import CODE, How
@@ -90,6 +91,7 @@ class _Binding:
         code = self.heap.code_behind(_called_with(self.statement), self.now)
         self._seed(code)
         self._keep_arguments(code)
+        self._keep_one_another(code)
         rebound = frozenset(name for each in code for name in each.summary.rebinds)
         fresh = {name: self.heap.new(name) for name in effects.defs | rebound}
         consumable = any(each.summary.is_generator for each in code)
@@ -99,18 +101,29 @@ class _Binding:
             self.heap.bind(name, objects, self.now)
 
     def _seed(self, code: list[Code]) -> None:
-        streams = {name for name in self.effects.mutates - self.effects.refs if is_stream(name)}
+        streams = set(self.effects.seeds)
         streams |= {name for each in code for name in each.summary.changes if is_stream(name)}
         for each in streams:
             self.seeded.setdefault(each, self.now)
 
     def _keep_arguments(self, code: list[Code]) -> None:
         """A function that changes a global may keep its arguments there."""
-        if not self.effects.handed:
+        names = _given(self.effects, self.heap, self.now)
+        if not names:
             return
-        given = {each for name in self.effects.handed for each in self._objects(name)}
+        given = {each for name in names for each in self._objects(name)}
         for name in {name for each in code for name in each.summary.changes}:
             for holder in self.heap.reached([name], self.now):
+                self.heap.hold(holder, given, self.now)
+
+    def _keep_one_another(self, code: list[Code]) -> None:
+        """What a function keeps of its arguments in one another is not known where it is not called by its own name."""
+        names = _given(self.effects, self.heap, self.now)
+        called = self.heap.functions_of(self.effects.calls, self.now)
+        others = [each for each in code if each.summary.parameters and each not in called and not each.summary.methods]
+        if len(names) > 1 and others:
+            given = {each for name in names for each in self._objects(name)}
+            for holder in given - self.heap.code.keys():
                 self.heap.hold(holder, given, self.now)
 
     def _objects(self, name: str) -> frozenset[int]:
@@ -141,6 +154,7 @@ class _Binding:
         before = {each.other: self._objects(each.other) for each in effects.aliases}
         before[CODE] = self._made_code()
         again = any(each.other in found for each in effects.aliases)
+        shows = _only_shows(effects, self.heap, self.now)
         growing = True
         while growing:
             growing = False
@@ -154,7 +168,8 @@ class _Binding:
                     growing |= not others <= found[each.name]
                     found[each.name] |= others
                     continue
-                for holder in {fresh[each.name]} if each.name in fresh else self._objects(each.name):
+                kept_by = NOTHING if shows else self._objects(each.name)  # a plot keeps what it shows for itself
+                for holder in {fresh[each.name]} if each.name in fresh else kept_by:
                     growing |= self.heap.hold(holder, others, self.now)
             growing = growing and again
         return found
@@ -177,7 +192,8 @@ class _Moment:
         self.effects = statement.effects
         self.now = statement.index
         # Names that a block binds may be read in it as well: then they are what they were before, or what they are after.
-        self.inner = within.effects.defs - within.effects.kills if within.is_compound else frozenset()
+        self.in_blocks = within.is_compound
+        self.inner = within.effects.defs if within.is_compound else frozenset()
 
     def flow(self) -> Flow:
         effects = self.effects
@@ -192,7 +208,8 @@ class _Moment:
         sure, maybe = self._changes(code)
         drawn = self._drawn()
         used_up = reached & self.heap.used_up
-        if effects.display:  # draws and writes files if its calls do, and changes nothing else
+        # it draws and writes files if its calls do, and changes nothing else
+        if _only_shows(effects, self.heap, self.now):
             sure, maybe = {each for each in sure if isinstance(each, str) and each != AMBIENT_STATE}, set()
         rebound = frozenset(name for each in code for name in each.summary.rebinds)
         return Flow(
@@ -206,7 +223,7 @@ class _Moment:
         """Return what names reach while the statement runs: as it found them, and as a block of it binds them."""
         names = frozenset(names)
         found = self.heap.reached(names, self.now)
-        return found | self.heap.reached(names & self.inner, self.now + 1) if self.inner else found
+        return found | self.heap.reached(names, self.now + 1) if self.in_blocks else found
 
     def _changes(self, code: list[Code]) -> tuple[set[Atom], set[Atom]]:
         """Return the objects (and pseudo-names) that the statement is known to change, and those that it may change."""
@@ -217,9 +234,15 @@ class _Moment:
         maybe: set[Atom] = {each for name in effects.may_change & effects.shallow for each in self._top_of(name)}
         called = {name for each in code for name in each.summary.changes}
         if any(each.summary.parameters for each in code if not self._is_called_by_name(each)):
-            called |= effects.handed
+            called |= _given(effects, self.heap, self.now)
+        called |= {name for name, method in effects.bound_methods if self._has_changing(name, method)}
         called |= {name for name in effects.may_change - effects.shallow if not self._is_plain_function(name)}
         return sure, maybe | {name for name in called if is_pseudo(name)} | self._objects(called)
+
+    def _has_changing(self, name: str, method: str) -> bool:
+        """Tell whether a class behind the name has a method of this name, and one that changes its object."""
+        code = self.heap.code_behind([name], self.now)
+        return any(method in each.summary.methods and each.summary.parameters for each in code)
 
     def _top_of(self, name: str) -> frozenset[int]:
         """The object itself; all that it reaches where it is of a class of the notebook, whose methods may do anything."""
@@ -270,6 +293,20 @@ def _defines_plainly(node: ast.stmt) -> bool:
     return isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)
 
 
+def _only_shows(effects: Effects, heap: Heap, now: int) -> bool:
+    """Tell a display that calls no function of the notebook which changes something: `print(count())` may do more than show."""
+    if not effects.display:
+        return False
+    called = {*effects.calls, *effects.asked, *(name for name, _ in effects.bound_methods)}
+    code = heap.code_behind(called, now) + heap.functions_of(effects.offered, now)
+    return not any(each.summary.changes or each.summary.rebinds or each.summary.parameters for each in code)
+
+
+def _given(effects: Effects, heap: Heap, now: int) -> frozenset[str]:
+    """Return the names that functions of the notebook may be called with: by a library as well, if it is given one."""
+    return effects.handed | effects.offered if heap.functions_of(effects.offered, now) else effects.handed
+
+
 def _called_with(statement: Statement) -> frozenset[str]:
     """Names whose functions may run in the statement, and what lambdas in it read: one may be called at once."""
     if _runs_nothing(statement):
@@ -283,7 +320,7 @@ def _streams_set(statement: Statement) -> frozenset[str]:
     if not isinstance(statement.node, ast.Expr):
         return frozenset()
     effects = statement.effects
-    return frozenset(name for name in effects.mutates - effects.refs if is_stream(name))
+    return effects.seeds - effects.refs
 
 
 _PLAIN = (ast.Name, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.Lambda, ast.expr_context)

@@ -11,12 +11,14 @@ import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from nbdeploy.analysis.calls import LibraryCalls
 from nbdeploy.analysis.display import is_display
 from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.sharing import Share
 from nbdeploy.analysis.summary import Functions
 from nbdeploy.analysis.targets import plain_targets
 from nbdeploy.analysis.visitor import TrainingCall, Visitor
+from nbdeploy.analysis.walking import walk
 
 __all__ = ["NO_EFFECTS", "Effects", "TrainingCall", "effects_of"]
 
@@ -29,7 +31,9 @@ class Effects:
     statement runs; `late` when a function that it defines is called. `mutates` are changed in place, as far as is known,
     of these `shallow` only in what they hold themselves; `may_change` besides by calls that nobody knows. `aliases` tell
     which names share objects afterwards. `calls` are called by name, `handed` given to calls of the notebook's own code or
-    of methods that nobody knows; `works` are those that may be put to work, so that they draw random numbers if they are of
+    of methods that nobody knows, `offered` to functions of libraries, which may call them; `bound_methods` are such as are
+    given themselves (`each(rows, seen.append)`), `asked` those whose methods are called; `seeds` are streams of random
+    numbers that are set anew; `works` are those that may be put to work, so that they draw random numbers if they are of
     that kind. `consumable` are bound to what changes when it is only used: iterators, generators of random numbers.
     """
 
@@ -43,6 +47,10 @@ class Effects:
     aliases: frozenset[Share] = frozenset()
     calls: frozenset[str] = frozenset()
     handed: frozenset[str] = frozenset()
+    offered: frozenset[str] = frozenset()
+    bound_methods: frozenset[tuple[str, str]] = frozenset()
+    asked: frozenset[str] = frozenset()
+    seeds: frozenset[str] = frozenset()
     works: frozenset[str] = frozenset()
     consumable: frozenset[str] = frozenset()
     drawing: frozenset[str] = frozenset()
@@ -81,6 +89,10 @@ def effects_of(
         aliases=frozenset(visitor.aliases),
         calls=frozenset(visitor.calls),
         handed=frozenset(visitor.handed),
+        offered=frozenset(visitor.offered),
+        bound_methods=frozenset(visitor.bound_methods),
+        asked=frozenset(visitor.asked),
+        seeds=frozenset(visitor.seeds),
         works=frozenset(visitor.works),
         consumable=frozenset(visitor.consumable),
         drawing=frozenset(visitor.drawing),
@@ -96,9 +108,10 @@ def _bound_first(statement: ast.stmt, imported: Imported) -> Iterator[str]:
     """Names that a loop or a `with` certainly binds before its own body reads them."""
     if isinstance(statement, ast.For | ast.AsyncFor):
         targets = set(plain_targets(statement.target))
-        read_by_iterable = {each.id for each in ast.walk(statement.iter) if isinstance(each, ast.Name)}
-        yield from targets - read_by_iterable
-        yield from _bound_in(statement.body, read_by_iterable, imported)
+        outside = walk(statement.iter, *statement.orelse)  # the `else` runs also where the loop goes through nothing
+        read = {each.id for each in outside if isinstance(each, ast.Name)}
+        yield from targets - read
+        yield from _bound_in(statement.body, read, imported)
     elif isinstance(statement, ast.With | ast.AsyncWith):
         entered = {name for item in statement.items if item.optional_vars for name in plain_targets(item.optional_vars)}
         read = {
@@ -130,14 +143,49 @@ def _kills(statement: ast.stmt, imported: Imported) -> frozenset[str]:
         case ast.Import() | ast.ImportFrom():
             return imported.bound_by(statement)
         case ast.With() | ast.AsyncWith():
-            # only what is entered: a context manager may swallow an error half-way through the body
-            return frozenset(
-                name for item in statement.items if item.optional_vars for name in plain_targets(item.optional_vars)
-            )
+            return _killed_by_with(statement, imported)
+        case ast.For(target=target, body=body) if _runs(statement.iter, imported):
+            return frozenset(plain_targets(target)) | _killed_in(body, imported)
         case ast.If(body=body, orelse=orelse) if orelse:
-            branches = [{name for each in block for name in _kills(each, imported)} for block in (body, orelse)]
-            return frozenset(branches[0] & branches[1])
+            return _killed_in(body, imported) & _killed_in(orelse, imported)
         case ast.Delete(targets=targets):
             return frozenset(name for target in targets for name in plain_targets(target))
         case _:
             return frozenset()
+
+
+def _killed_in(block: list[ast.stmt], imported: Imported) -> frozenset[str]:
+    """Names that a block certainly binds before control may leave it."""
+    found: frozenset[str] = frozenset()
+    for each in block:
+        if any(isinstance(node, ast.Break | ast.Continue | ast.Return | ast.Raise) for node in walk(each)):
+            break
+        found |= _kills(each, imported)
+    return found
+
+
+def _killed_by_with(statement: ast.With | ast.AsyncWith, imported: Imported) -> frozenset[str]:
+    """What is entered; what the block binds only if no context manager may swallow an error half-way through it."""
+    entered = (name for item in statement.items if item.optional_vars for name in plain_targets(item.optional_vars))
+    calls = LibraryCalls(imported)
+    whole = all(calls.swallows_nothing(item.context_expr) for item in statement.items)
+    return frozenset(entered) | (_killed_in(statement.body, imported) if whole else frozenset())
+
+
+def _runs(iterable: ast.expr, imported: Imported) -> bool:
+    """Tell whether a loop over this certainly runs: a list that is written out, a `range` of plain numbers."""
+    match iterable:
+        case ast.List(elts=items) | ast.Tuple(elts=items):
+            return any(not isinstance(each, ast.Starred) for each in items)
+        case ast.Call(args=[*arguments], keywords=[]) if imported.origin(iterable.func) == "builtins.range":
+            numbers = [
+                each.value for each in arguments if isinstance(each, ast.Constant) and isinstance(each.value, int)
+            ]
+            return (
+                len(numbers) == len(arguments)
+                and 0 < len(numbers) <= 3
+                and 0 not in numbers[2:]
+                and bool(range(*numbers))
+            )
+        case _:
+            return False

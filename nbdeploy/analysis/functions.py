@@ -51,8 +51,10 @@ def summary_of(node: ast.AST, imported: Imported) -> Summary:
     """Return what calling any of the functions does that the node is or holds: a class's methods, lambdas in a table."""
     if isinstance(node, FunctionNode):
         return _summary_of_function(node, imported)
-    inner = [summary_of(each, imported) for each in _functions_in(node)]
-    if len(inner) == 1:
+    if isinstance(node, ast.GeneratorExp):
+        return _summary_of_generator(node, imported)
+    inner = [_of_method(each, imported) for each in _functions_in(node)]
+    if len(inner) == 1 and not isinstance(node, ast.ClassDef):
         return inner[0]
     return Summary(
         parameters=frozenset(name for each in inner for name in each.parameters),
@@ -60,13 +62,29 @@ def summary_of(node: ast.AST, imported: Imported) -> Summary:
         changes=frozenset(name for each in inner for name in each.changes),
         rebinds=frozenset(name for each in inner for name in each.rebinds),
         hands=frozenset(pair for each in inner for pair in each.hands),
+        is_generator=any(each.is_generator for each in inner) and not isinstance(node, ast.ClassDef),
+        methods=frozenset(each.name for each in _functions_in(node) if isinstance(each, FunctionDef)),
     )
+
+
+def _of_method(node: ast.AST, imported: Imported) -> Summary:
+    """Return the summary of a function, of a class's beginning without its object: nothing else knows that yet."""
+    found = summary_of(node, imported)
+    if isinstance(node, FunctionDef) and node.name == "__init__":
+        return replace(found, parameters=found.parameters - set(found.order[:1]))
+    return found
+
+
+def _summary_of_generator(node: ast.GeneratorExp, imported: Imported) -> Summary:
+    visitor = Visitor(imported, inside=True)
+    visitor.visit(node)
+    return Summary(changes=frozenset(visitor.mutates | (visitor.may_change - visitor.calls)), is_generator=True)
 
 
 def _functions_in(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the outermost functions inside a node."""
     for each in children(node):
-        if isinstance(each, FunctionNode):
+        if isinstance(each, FunctionNode | ast.GeneratorExp):
             yield each
         else:
             yield from _functions_in(each)
@@ -84,15 +102,21 @@ def _summary_of_function(node: FunctionDef | ast.Lambda, imported: Imported) -> 
     parameters = argument_names(node.args)
     surely = _changed_parameters(inner, body, parameters, inner.mutates)
     changed = _changed_parameters(inner, body, parameters, inner.mutates | (inner.may_change - inner.calls))
-    own = {node.name} if not isinstance(node, ast.Lambda) and changed & _with_default(node.args) else set()
+    with_default = _with_default(node.args)
+    own = {node.name} if not isinstance(node, ast.Lambda) and changed & with_default else set()
+    globals_changed = _reached_by_changes(inner, inner.mutates | (inner.may_change - inner.calls))
+    globals_changed -= (names - outer) | {CODE}
     return Summary(
         parameters=changed,
         surely=surely,
         order=tuple(each.arg for each in (*node.args.posonlyargs, *node.args.args)),
         all_parameters=frozenset(parameters),
-        changes=frozenset(visitor.mutates | (visitor.may_change - visitor.calls) | own),  # a list as default lives on
+        # a list as default lives on
+        changes=frozenset(visitor.mutates | (visitor.may_change - visitor.calls) | own | globals_changed),
         rebinds=frozenset(visitor.defs & outer),
         hands=frozenset(_handed_on(body, parameters)),
+        keeps=frozenset(_kept(inner, changed, parameters)),
+        with_default=with_default,
         answers=_answers(inner, node, body),
         is_generator=any(isinstance(each, ast.Yield | ast.YieldFrom) for each in walk(node)),
     )
@@ -147,10 +171,23 @@ def _with_default(arguments: ast.arguments) -> frozenset[str]:
 def _changed_parameters(
     visitor: Visitor, body: list[ast.stmt], parameters: set[str], changed: set[str]
 ) -> frozenset[str]:
-    reached = {
-        name for each in changed for name in _reachable_from(each, visitor.aliases, deeply=each in visitor.deeply)
-    }
-    return frozenset(reached & parameters - _rebound_first(body, parameters, visitor.imported))
+    return frozenset(
+        _reached_by_changes(visitor, changed) & parameters - _rebound_first(body, parameters, visitor.imported)
+    )
+
+
+def _reached_by_changes(visitor: Visitor, changed: Iterable[str]) -> set[str]:
+    """Return the names inside a function, and the globals, whose objects change with those that are changed."""
+    return {name for each in changed for name in _reachable_from(each, visitor.aliases, deeply=each in visitor.deeply)}
+
+
+def _kept(visitor: Visitor, changed: frozenset[str], parameters: set[str]) -> Iterator[tuple[str, str]]:
+    """Yield pairs of a changed parameter and another that its object may hold afterwards."""
+    inside = parameters | visitor.defs
+    for one in changed:
+        same = {name for name in inside if one in _reachable_from(name, visitor.aliases, deeply=False)}
+        held = {other for name in same for other in _reachable_from(name, visitor.aliases, deeply=True)}
+        yield from ((one, other) for other in held & parameters - {one})
 
 
 def _reachable_from(name: str, aliases: Iterable[Share], *, deeply: bool) -> set[str]:
@@ -158,7 +195,7 @@ def _reachable_from(name: str, aliases: Iterable[Share], *, deeply: bool) -> set
     found, waiting = {name}, [name]
     while waiting:
         each = waiting.pop()
-        others = {pair.other for pair in aliases if pair.name == each and (deeply or pair.how is not How.HOLDS)}
+        others = {pair.other for pair in aliases if pair.name == each and (deeply or pair.how in {How.IS, How.PART})}
         waiting += others - found
         found |= others
     return found

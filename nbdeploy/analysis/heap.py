@@ -72,6 +72,11 @@ class Heap:
         """Return all objects that names lead to."""
         return self.reach([each for name in names for each in self.points_to(name, before)], before)
 
+    def functions_of(self, names: Iterable[str], before: int) -> list[Code]:
+        """Return the functions that the names themselves are: not those that objects hold, nor classes."""
+        objects = frozenset(each for name in names for each in self.points_to(name, before))
+        return [self.code[each] for each in objects & self.code.keys() if not self.code[each].summary.methods]
+
     def code_behind(self, names: Iterable[str], before: int) -> list[Code]:
         """Return the functions that what the names hold may call, and those that these may call in turn."""
         found: dict[int, Code] = {}

@@ -6,7 +6,7 @@ import ast
 import builtins
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nbdeploy.analysis.knowledge import Knowledge, knowledge_of
 from nbdeploy.analysis.targets import bound_by_import
@@ -60,6 +60,7 @@ def imported_by(nodes: Iterable[ast.stmt], stars: Mapping[str, tuple[str, ...]] 
     stars = stars or {}
     origins: dict[str, str] = {}
     bound: set[str] = set()
+    methods: set[str] = set()
     for node in walk(*nodes):
         kind = type(node)
         if kind is ast.Name:
@@ -69,11 +70,23 @@ def imported_by(nodes: Iterable[ast.stmt], stars: Mapping[str, tuple[str, ...]] 
             origins |= _origins(node, stars)  # type: ignore[arg-type]
         elif kind in _DEFINITIONS:
             bound.add(node.name)  # type: ignore[attr-defined]
+            if kind is ast.ClassDef:
+                methods |= {each.name for each in node.body if isinstance(each, _FUNCTIONS)}  # type: ignore[attr-defined]
     roots = {name: origin.partition(".")[0] for name, origin in origins.items()}
-    known = knowledge_of(frozenset(roots.values()))
+    known = _without_methods(knowledge_of(frozenset(roots.values())), methods)
     modules = frozenset(origins.keys() - bound)  # a name that is also bound otherwise is no module everywhere
     displays = frozenset(name for name in modules if roots[name] in known.show_modules)
     return Imported(modules, displays, origins, frozenset(bound), known, stars)
+
+
+_HARMLESS = ("fresh_methods", "fresh_answer_methods", "shallow_methods", "view_methods", "show_methods")
+
+
+def _without_methods(known: Knowledge, names: set[str]) -> Knowledge:
+    """Return what is known where classes of the notebook define methods of these names: those may do anything."""
+    told = {field: getattr(known, field) for field in _HARMLESS}
+    changed = {field: methods - names for field, methods in told.items() if methods & names}
+    return replace(known, **changed) if changed else known
 
 
 def _origins(node: ast.Import | ast.ImportFrom, stars: Mapping[str, tuple[str, ...]]) -> Iterator[tuple[str, str]]:
@@ -101,4 +114,5 @@ def star_modules(notebook: Notebook) -> tuple[str, ...]:
 
 
 _IMPORTS = {ast.Import, ast.ImportFrom}
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _DEFINITIONS = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}

@@ -41,7 +41,10 @@ def likely_answer(program: Program, wanted: str | None) -> Answer | None:
     shown, last = shown_by(own[-1]), own[-1]
     bound = None if shown is not None and any(asks(shown)) else _last_bound(program, own)  # `print(model.predict(X))`
     if isinstance(shown, ast.Name):
-        return _named(program, shown.id) or _expression(shown, last)
+        if (made := _named(program, shown.id)) is not None:
+            return made
+        if program.definition_of(shown.id, last) is None:  # a slip of the pen
+            shown, bound = None, _last_bound(program, own)
     if bound is not None and (shown is None or last.effects.display or bound[0] in last.effects.refs):
         return Answer(bound[0], bound[1], frozenset({bound[0]}))
     return None if shown is None else _expression(shown, last)
@@ -71,7 +74,8 @@ def shown_by(statement: Statement) -> ast.expr | None:
         case ast.Constant():
             return None
         case value:
-            return None if statement.effects.display and not any(asks(value)) else value
+            plotted = statement.effects.display and not isinstance(value, ast.Name)
+            return None if plotted and not any(asks(value)) else value
 
 
 # names ---------------------------------------------------------------------------------------------------------------
@@ -85,7 +89,7 @@ def _last_bound(program: Program, statements: list[Statement]) -> tuple[str, Sta
         if each.imports or each.defines_code or each.effects.display or is_training(each) or not each.effects.refs:
             continue
         for name, node in _bound(each):
-            if name == "_" or name in models or name in drawn:
+            if name == "_" or name in models or name in drawn or name in imported.modules:
                 continue
             if not _judges(node, imported):
                 return name, each

@@ -10,10 +10,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from nbdeploy.analysis.calls import LibraryCalls
 from nbdeploy.analysis.dataflow import Atom, Dataflow, Flow
 from nbdeploy.analysis.effects import effects_of
 from nbdeploy.analysis.imported import Imported
-from nbdeploy.analysis.knowledge import names_origin
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
 from nbdeploy.analysis.served_form import without
 from nbdeploy.analysis.statement import Statement
@@ -71,15 +71,8 @@ class _Planting:
 
     def _can_be_cut(self, node: ast.stmt) -> bool:
         if isinstance(node, ast.With):
-            return all(self._swallows_nothing(item.context_expr) for item in node.items)
+            return all(LibraryCalls(self.imported).swallows_nothing(item.context_expr) for item in node.items)
         return isinstance(node, ast.For | ast.While | ast.If)
-
-    def _swallows_nothing(self, manager: ast.expr) -> bool:
-        known = self.imported.known
-        origin = self.imported.origin(manager.func) if isinstance(manager, ast.Call) else None
-        if origin is None or names_origin(known.swallowing, origin):
-            return False
-        return origin.partition(".")[0] in known.roots or origin == "builtins.open"
 
     def _flow(self, node: ast.stmt) -> Flow:
         effects = effects_of(node, self.imported, self.statement.functions)

@@ -20,7 +20,8 @@ class Scope:
     late: bool = False  # a function body: its reads happen when it is called
     is_class: bool = False  # its names are no scope for the functions inside
     outer: set[str] = field(default_factory=set)  # declared global or nonlocal
-    items_of: set[str] = field(default_factory=set)  # of a comprehension: names whose items its own are
+    at_once: bool = False  # a comprehension, a lambda that a call is given: what it changes changes now
+    items_of: set[str] = field(default_factory=set)  # of such a one: names whose objects or items its own may be
 
 
 def defaults_of(arguments: ast.arguments) -> Iterator[ast.expr]:

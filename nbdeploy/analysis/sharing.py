@@ -36,12 +36,14 @@ class Share(NamedTuple):
 
 
 class Sharing:
-    """Answers for one statement; `is_local` tells names that are none of the notebook's: a comprehension's own."""
+    """Answers for one statement; `outer` tells the notebook's names behind a name: a comprehension's own are items of those."""
 
-    def __init__(self, imported: Imported, functions: Functions, is_local: Callable[[str], bool]) -> None:
+    def __init__(
+        self, imported: Imported, functions: Functions, outer: Callable[[Iterable[str]], Iterable[str]]
+    ) -> None:
         self.imported = imported
         self.functions = functions
-        self.is_local = is_local
+        self.outer = outer
 
     def shares(self, name: str, value: ast.expr) -> Iterator[Share]:
         """Return what `name` shares after it was bound to the value."""
@@ -89,6 +91,8 @@ class Sharing:
                 return self._ties(value.value)
             case ast.Lambda():
                 return frozenset({CODE}), _NONE
+            case ast.GeneratorExp():  # runs when it is gone through
+                return frozenset({CODE}), self._held(value)
             case _:
                 return _NONE, self._held(value)
 
@@ -98,7 +102,7 @@ class Sharing:
                 return self._any(value.elts)
             case ast.Dict():
                 return self._any([*value.values, *(each for each in value.keys if each is not None)])
-            case ast.BinOp() if self.imported.known.operators_hold or _is_list(value.left) or _is_list(value.right):
+            case ast.BinOp() if self.imported.known.operators_hold or _joins(value):
                 return self._any([value.left, value.right])  # the sum of two lists holds the items of both
             case ast.UnaryOp() if self.imported.known.operators_hold:
                 return self.reachable(value.operand)
@@ -117,11 +121,8 @@ class Sharing:
         return _NONE.union(*(self.reachable(each) for each in values))
 
     def _own(self, name: str) -> frozenset[str]:
-        if name in self.imported.modules or self.is_local(name):
-            return _NONE
-        if name in BUILTINS and name not in self.imported.bound:
-            return _NONE
-        return frozenset({name})
+        found = (each for each in self.outer([name]) if each not in self.imported.modules)
+        return frozenset(each for each in found if each not in BUILTINS or each in self.imported.bound)
 
     def _given(self, call: ast.Call) -> frozenset[str]:
         return self._any([*call.args, *(keyword.value for keyword in call.keywords)])
@@ -132,7 +133,7 @@ class Sharing:
             return self._of_function(call, origin)
         if isinstance(call.func, ast.Attribute):
             return self._of_method(call, call.func)
-        if isinstance(call.func, ast.Name) and not self.is_local(call.func.id):
+        if isinstance(call.func, ast.Name) and call.func.id in self.outer([call.func.id]):
             return self._of_own(call, call.func.id)
         return self._given(call) | self.reachable(call.func), _NONE
 
@@ -145,7 +146,8 @@ class Sharing:
         if CODE in outer:  # a function made inside keeps what its maker was given
             return self._given(call) | (outer - {CODE}) | {name}, _NONE
         parameters = frozenset(summary.answers & summary.all_parameters)
-        return self._any(summary.given(call, parameters)) | {each for each in outer if self._own(each)}, _NONE
+        own = frozenset({name}) if parameters & summary.with_default else _NONE  # a list as default lives on in it
+        return self._any(summary.given(call, parameters)) | own | {each for each in outer if self._own(each)}, _NONE
 
     def _of_method(self, call: ast.Call, function: ast.Attribute) -> Ties:
         known, method = self.imported.known, function.attr
@@ -169,6 +171,14 @@ class Sharing:
 _NONE: frozenset[str] = frozenset()
 Ties = tuple[frozenset[str], frozenset[str]]
 """What a value may be (or be a part of), and what it may hold."""
+
+
+_JOINING = ast.Add | ast.BitOr
+
+
+def _joins(value: ast.BinOp) -> bool:
+    """Tell whether the value may be a list that holds the items of both: a sum of two, or many times the same."""
+    return isinstance(value.op, _JOINING) or _is_list(value.left) or _is_list(value.right)
 
 
 def _is_list(node: ast.expr) -> bool:

@@ -51,6 +51,8 @@ def slice_for(program: Program, targets: Iterable[Target], *, process: bool = Tr
         form = pruned(each, needed, flows, program.imported)
         if form is not each:
             flow = flows.flow_of(form)
+            if not _makes(flow, needed, process):  # only together with what was cut out of it
+                continue
         kept.append(form)
         needed -= flow.kills
         needed |= flow.reads

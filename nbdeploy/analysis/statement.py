@@ -48,4 +48,4 @@ class Statement:
     @property
     def is_compound(self) -> bool:
         """A statement with blocks of statements: its own names may be bound and read in any order."""
-        return hasattr(self.node, "body") and not self.defines_code
+        return (hasattr(self.node, "body") or isinstance(self.node, ast.Match)) and not self.defines_code

@@ -14,7 +14,9 @@ class Summary:
     """`parameters` (by name) whose object a call may change, those that it `surely` does, as far as is known; globals that it
     `changes` in place or `rebinds`.
 
-    `hands` are the parameters that it hands on, with the names of the functions that it hands them to. `answers` are
+    `hands` are the parameters that it hands on, with the names of the functions that it hands them to; `keeps` are pairs of
+    a parameter and another that its object may hold afterwards; `with_default` those that an object of the function's own
+    stands in for; `methods` the names of the functions of a class. `answers` are
     parameters and globals that the answer may be or hold, CODE for a function made inside; None: it may be anything.
     """
 
@@ -25,8 +27,11 @@ class Summary:
     changes: frozenset[str] = frozenset()
     rebinds: frozenset[str] = frozenset()
     hands: frozenset[tuple[str, str]] = frozenset()
+    keeps: frozenset[tuple[str, str]] = frozenset()
+    with_default: frozenset[str] = frozenset()
     answers: frozenset[str] | None = None
     is_generator: bool = False
+    methods: frozenset[str] = frozenset()
 
     def given(self, call: ast.Call, parameters: frozenset[str]) -> Iterator[ast.expr]:
         """Yield the arguments of a call that may be taken by these parameters."""
@@ -59,6 +64,18 @@ class Functions:
         summary = self.of(call)
         if summary is not None:
             yield from summary.given(call, summary.surely)
+
+    def kept_arguments(self, call: ast.Call) -> Iterator[tuple[ast.expr, ast.expr]]:
+        """Yield pairs of argument expressions: what the one holds may hold the other after the call."""
+        summary = self.of(call)
+        if summary is None or not isinstance(call.func, ast.Name):
+            return
+        changed = self._changed(call.func.id)
+        handed = {parameter for parameter, _ in summary.hands}
+        pairs = {*summary.keeps, *((one, other) for one in changed & handed for other in handed - {one})}
+        for one, other in pairs:
+            for holder in summary.given(call, frozenset({one})):
+                yield from ((holder, each) for each in summary.given(call, frozenset({other})))
 
     def _changed(self, name: str) -> frozenset[str]:
         summary = self.summaries[name]

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from nbdeploy.analysis.calls import LibraryCalls, is_true
 from nbdeploy.analysis.display import method_name, shows
-from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.imported import BUILTINS, Imported
 from nbdeploy.analysis.knowledge import names_origin
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
-from nbdeploy.analysis.scopes import Scope, annotations_of, defaults_of, function_scope, local_names
+from nbdeploy.analysis.scopes import Scope, annotations_of, defaults_of, function_scope
 from nbdeploy.analysis.sharing import CODE, How, Share, Sharing
 from nbdeploy.analysis.summary import Functions
 from nbdeploy.analysis.targets import argument_names, plain_targets, root_name, roots
-from nbdeploy.analysis.walking import children
+from nbdeploy.analysis.walking import children, walk
 
 __all__ = ["TrainingCall", "Visitor"]
 
@@ -48,6 +48,10 @@ class Visitor:
         self.deeply: set[str] = set()
         self.may_change: set[str] = set()
         self.handed: set[str] = set()
+        self.offered: set[str] = set()
+        self.bound_methods: set[tuple[str, str]] = set()
+        self.asked: set[str] = set()
+        self.seeds: set[str] = set()
         self.works: set[str] = set()
         self.aliases: set[Share] = set()
         self.calls: set[str] = set()
@@ -58,7 +62,8 @@ class Visitor:
         self.settled: set[str] = set()
         self.flat: dict[str, frozenset[str]] = {}
         self.scopes: list[Scope] = []
-        self._sharing = Sharing(imported, self.functions, self._is_local)
+        self._sharing = Sharing(imported, self.functions, self._outer)
+        self._given: dict[ast.expr, set[str]] = {}  # lambdas that a call is given, and what they may be called with
         self._calls = LibraryCalls(imported)
 
     # names ----------------------------------------------------------------------------------------------------------
@@ -92,13 +97,24 @@ class Visitor:
     def _is_late(self) -> bool:
         return not self.inside and any(scope.late for scope in self.scopes)
 
+    @property
+    def _changes_late(self) -> bool:
+        return not self.inside and any(scope.late and not scope.at_once for scope in self.scopes)
+
+    @property
+    def _at_top(self) -> bool:
+        return all(scope.at_once for scope in self.scopes)
+
     def _read(self, name: str) -> None:
         if not self._is_local(name):
             (self.late if self._is_late else self.refs).add(name)
 
     def _bind(self, name: str) -> None:
         if not self.scopes or (name in self.scopes[-1].outer and not self.scopes[-1].is_class):
-            self.defs.add(name)
+            if not self._is_late:
+                self.defs.add(name)
+        elif self.scopes[-1].is_class:
+            self.scopes[-1].names.add(name)  # before, the name is that of the scope around
         elif name not in self.scopes[-1].names:  # a walrus inside a comprehension binds outside of it
             holder = next((scope for scope in reversed(self.scopes) if name in scope.names), None)
             if holder is None:
@@ -106,13 +122,13 @@ class Visitor:
 
     def _change(self, names: Iterable[str], *, deeply: bool = True) -> None:
         """Note what is changed in place; not `deeply`: only what it holds itself, not what that holds in turn."""
-        if not self._is_late:
+        if not self._changes_late:
             changed = self._outer(names)
             self.mutates |= changed
             self.deeply |= changed if deeply else set()
 
     def _may_change(self, names: Iterable[str], *, deeply: bool = True) -> None:
-        if not self._is_late:
+        if not self._changes_late:
             changed = self._outer(names) - self.imported.modules
             self.may_change |= changed
             self.deeply |= changed if deeply else set()
@@ -122,14 +138,14 @@ class Visitor:
         found = set()
         for name in names:
             holder = next((scope for scope in reversed(self.scopes) if name in scope.names), None)
-            if holder is not None and holder.items_of:
+            if holder is not None and holder.at_once:
                 found |= holder.items_of
             elif not self._is_local(name):
                 found.add(name)
         return found
 
     def _disturb(self, pseudo_names: Iterable[str]) -> None:
-        if not self._is_late:
+        if not self._changes_late:
             self.mutates |= set(pseudo_names)
 
     # scopes ---------------------------------------------------------------------------------------------------------
@@ -146,14 +162,19 @@ class Visitor:
     def visit_Lambda(self, node: ast.Lambda) -> None:
         for each in defaults_of(node.args):
             self.visit(each)
-        self._enter(Scope(argument_names(node.args), late=True), [node.body])
+        given = self._given.get(node)
+        scope = Scope(argument_names(node.args), late=True, at_once=given is not None, items_of=given or set())
+        self._enter(scope, [node.body])
 
     def visit_ClassDef(self, node: ast.ClassDef) -> None:
         self._bind(node.name)
         for each in (*node.decorator_list, *node.bases, *(keyword.value for keyword in node.keywords)):
             self.visit(each)
         self._share_code(node.name, node.decorator_list, node.bases)
-        self._enter(Scope(local_names(node.body), is_class=True), node.body)
+        for statement in node.body:
+            if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
+                self._put(node.name, statement.value)
+        self._enter(Scope(is_class=True), node.body)
 
     def _share_code(self, name: str, decorators: Iterable[ast.expr], holds: Iterable[ast.expr]) -> None:
         """A definition's name holds its code, its defaults or bases, and what its decorators made of it."""
@@ -189,7 +210,11 @@ class Visitor:
         inner: list[ast.AST] = [each.iter for each in node.generators[1:]]
         inner += [condition for each in node.generators for condition in each.ifs]
         items_of = {name for each in node.generators for name in self.reachable(each.iter)}
-        self._enter(Scope(bound, items_of=items_of - bound), [*inner, *results])
+        self._enter(Scope(bound, at_once=True, items_of=items_of - bound), [*inner, *results])
+        if isinstance(node, ast.GeneratorExp) and not self.scopes and not self.inside:
+            later = Visitor(self.imported, inside=True)
+            later._enter(Scope(bound), [*inner, *results])
+            self.late |= later.refs
 
     visit_ListComp = visit_SetComp = visit_DictComp = visit_GeneratorExp = _comprehension
 
@@ -238,6 +263,9 @@ class Visitor:
         self._note_kind(node.target, node.value)
 
     def _note_kind(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+            for each, one in zip(target.elts, value.elts, strict=False):
+                self._note_kind(each, one)
         if isinstance(target, ast.Name) and not self.scopes:
             if self._calls.makes_consumable(value):
                 self.consumable.add(target.id)
@@ -272,14 +300,16 @@ class Visitor:
             self._assign(each, values[position] if values else value, item=not values)
 
     def _share(self, name: str | None, value: ast.expr, *, item: bool = False) -> None:
-        if name is None or self.scopes or name in self.imported.modules:
+        if name is None or not self._at_top or name in self.imported.modules:
             return
+        item = item or bool(self.scopes)
         self.aliases |= set((self._sharing.parts if item else self._sharing.shares)(name, value))
 
     def _put(self, name: str | None, value: ast.expr) -> None:
         """Note that what `name` holds may hold the value from now on."""
-        if name is not None and not self.scopes and name not in self.imported.modules:
-            self.aliases |= set(self._sharing.puts(name, value))
+        if name is not None and self._at_top:
+            for each in self._outer([name]) - self.imported.modules:
+                self.aliases |= set(self._sharing.puts(each, value))
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
         self.visit(node.iter)
@@ -291,7 +321,10 @@ class Visitor:
 
     def visit_With(self, node: ast.With | ast.AsyncWith) -> None:
         for item in node.items:
+            settled = AMBIENT_STATE in self.mutates
             self.visit(item.context_expr)
+            if not settled:  # `with torch.no_grad()`: a setting that ends with the block
+                self.mutates.discard(AMBIENT_STATE)
             if item.optional_vars is not None:
                 self._assign(item.optional_vars, item.context_expr)
                 self._note_kind(item.optional_vars, item.context_expr)
@@ -304,6 +337,15 @@ class Visitor:
         if node.name is not None:
             self._bind(node.name)
         self.generic_visit(node)
+
+    def visit_Match(self, node: ast.Match) -> None:
+        """What a pattern binds may be a part of the subject."""
+        self.generic_visit(node)
+        for pattern in (part for case in node.cases for part in walk(case.pattern)):
+            for field in ("name", "rest"):
+                name = getattr(pattern, field, None)
+                if isinstance(name, str):
+                    self._share(name, node.subject, item=True)
 
     def visit_MatchAs(self, node: ast.MatchAs) -> None:
         if node.name is not None:
@@ -334,6 +376,7 @@ class Visitor:
 
     def visit_Call(self, node: ast.Call) -> None:
         origin = self._calls.origin(node)
+        self._note_callbacks(node)
         if origin is not None:
             self._library_call(node, origin)
         elif isinstance(node.func, ast.Attribute):
@@ -355,6 +398,7 @@ class Visitor:
                 self._put_arguments(receiver, node)
         elif not self._calls.is_calm(node):
             self._may_change(self._arguments(node))
+        self.offered |= self._arguments(node)
         setting = _is_setting(node.func, self.imported.modules) and method_name(node) in known.changing_methods
         random = self._calls.seeds(node) or self._calls.draws(node)
         if names_origin(known.state_functions, origin) or (setting and not random):
@@ -366,15 +410,19 @@ class Visitor:
             self.works |= self._direct_arguments(node)
 
     def _method_call(self, node: ast.Call, function: ast.Attribute) -> None:
-        known, method, receivers = self.imported.known, function.attr, roots(function.value)
+        known, method, receivers = self.imported.known, function.attr, self._receivers(node, function)
         if method in known.training_methods and not self._is_late:
-            self.trains.append(TrainingCall(next(iter(sorted(receivers)), None), method, node.lineno))
-            self._train(node, function, method, receivers)
-        if self._changes_receiver(node, method):
+            trained = roots(function.value)
+            self.trains.append(TrainingCall(next(iter(sorted(trained)), None), method, node.lineno))
+            self._train(node, function, method, trained)
+        if self._calls.only_switches(node):
+            self._may_change(receivers)
+        elif self._changes_receiver(node, method):
             self._change(receivers, deeply=not _is_of_container(node))
             self._put_all_arguments(receivers, node)
         elif not self._calls.is_calm(node):
             self._may_change(receivers, deeply=not _is_of_container(node))
+            self.asked |= self._outer(receivers)
             self._put_all_arguments(receivers, node)
             self.handed |= self._arguments(node)
         if method in known.argument_changing_methods:
@@ -408,12 +456,18 @@ class Visitor:
             self.calls.add(node.func.id)
             self._may_change({node.func.id})
             self.works.add(node.func.id)
+        elif not isinstance(node.func, ast.Name | ast.Lambda):  # `getattr(box, "add")(1)`
+            self.asked |= self.reachable(node.func)
+            self._may_change(self.reachable(node.func))
         self.works |= self._direct_arguments(node)
         self.handed |= self._arguments(node)
         for each in self.functions.changed_arguments(node):
             self._may_change(self.reachable(each))
         for each in self.functions.surely_changed(node):
             self._change(self.reachable(each))
+        for holder, each in self.functions.kept_arguments(node):
+            for name in self.reachable(holder):
+                self._put(name, each)
 
     def _touch(self, node: ast.Call) -> None:
         """Note what the call does to files and to streams of random numbers."""
@@ -421,17 +475,40 @@ class Visitor:
         for each in self._calls.files_read(node):
             self._read(each)
         seeded, drawn = self._calls.seeds(node), self._calls.draws(node)
+        self.seeds |= set() if self._changes_late else seeded
         self._disturb(seeded | drawn)
         if self._calls.makes_object(self._calls.origin(node) or ""):
             self.drawing |= drawn
         for each in drawn:
             self._read(each)
 
+    def _note_callbacks(self, node: ast.Call) -> None:
+        """What a call is given to call: lambdas, and methods of objects, which change these."""
+        given = (*node.args, *(keyword.value for keyword in node.keywords))
+        called_with = self._arguments(node) | (
+            self.reachable(node.func.value) if isinstance(node.func, ast.Attribute) else set()
+        )
+        for each in given:
+            if isinstance(each, ast.Lambda):
+                self._given[each] = called_with
+            elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Load):
+                self.bound_methods |= {(name, each.attr) for name in self._outer(roots(each))}
+                if each.attr in self.imported.known.changing_methods:
+                    self._may_change(roots(each))
+
+    def _receivers(self, node: ast.Call, function: ast.Attribute) -> frozenset[str]:
+        """Return the names whose objects a method may change: of `list.append(rows, 1)` the first argument's."""
+        names = roots(function.value)
+        if names <= BUILTINS - self.imported.bound and isinstance(function.value, ast.Name) and node.args:
+            return roots(node.args[0])
+        if isinstance(function.value, ast.Call) and self._calls.origin(function.value) is None:
+            return names | self.reachable(function.value) - {CODE}  # `table.setdefault(key, rows).append(row)`
+        return names
+
     def _arguments(self, node: ast.Call) -> set[str]:
         """Names whose objects are handed to the call."""
         given = (*node.args, *(keyword.value for keyword in node.keywords))
-        names = {name for each in given for name in self._sharing.reachable(each)}
-        return self._outer(name for name in names if name != CODE)
+        return {name for each in given for name in self._sharing.reachable(each) if name != CODE}
 
     def reachable(self, value: ast.expr) -> set[str]:
         """Return the names whose objects can be had from a value."""
@@ -452,7 +529,7 @@ class Visitor:
 
     def _discarded(self, call: ast.Call) -> None:
         """A call whose answer is thrown away was made for its effect: on its receiver, or on its arguments."""
-        if self._calls.is_calm(call) or self.functions.of(call) is not None:
+        if self._calls.is_calm(call) or self._calls.only_switches(call) or self.functions.of(call) is not None:
             return
         if isinstance(call.func, ast.Attribute) and self._calls.origin(call) is None:
             receivers = roots(call.func.value)

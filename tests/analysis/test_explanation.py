@@ -124,6 +124,8 @@ def test_the_user_said_it_in_an_option_a_magic_or_the_settings_in_this_order() -
         ([("predict", "X_new = [[1, 2]]\nknn.predict(X_new)")], "X_new", "knn.predict(X_new)"),
         ([("predict", "X_new = [[1, 2]]\nprint(knn.predict(X_new))")], "X_new", "knn.predict(X_new)"),
         (["rows = [[1, 2]]", ("predict", "y = knn.predict(rows)\ny")], "rows", "y"),
+        (["rows = [[1, 2]]", ("predict", "y = knn.predict(rows)\nimport requests\nrequests.post('x')\ny")], "rows", "y"),
+        (["rows = [[1, 2]]", ("predict", "y = knn.predict(rows)\nprint(treshold)")], "rows", "y"),
         (
             [
                 "import pandas as pd\ndf = pd.read_csv('x')",
@@ -150,6 +152,64 @@ def test_the_user_said_it_in_an_option_a_magic_or_the_settings_in_this_order() -
                 ("predict", "y = model.predict(part)"),
             ],
             "df",
+            "y",
+        ),
+        (
+            [
+                "from sklearn.metrics import auc, roc_curve\nX_test, y_test, models = load()",
+                (
+                    "predict",
+                    "for m in models:\n    p = m.predict(X_test)\n    curve = roc_curve(y_test, p)\n    area = auc(*curve[:2])",
+                ),
+            ],
+            "X_test",
+            "p",
+        ),
+        (
+            [
+                "X_test, y_test = load()",
+                ("predict", "p = model.predict(X_test)\naccuracy = (p == y_test).mean() * 100"),
+            ],
+            "X_test",
+            "p",
+        ),
+        (
+            [
+                "import matplotlib.pyplot as plt\nX = load()\nfig, ax = plt.subplots()",
+                ("predict", "y = model.predict(X)\nbars = ax.bar(y, y)"),
+            ],
+            "X",
+            "y",
+        ),
+        (
+            ["rows = load()", ("predict", "answers = []\nfor row in rows:\n    answers.append(model.predict(row))")],
+            "rows",
+            "answers",
+        ),
+        (
+            [
+                "train, test = load()",
+                ("preprocess", "for each in [train, test]:\n    each['a'] = each['a'] + 1"),
+                "model.fit(train[['a']], train['y'])",
+                ("predict", "y = model.predict(join(train, test))"),
+            ],
+            "test",
+            "y",
+        ),
+        (
+            [
+                "import pandas as pd\ndf = pd.read_csv('x')\ncolumns = [c for c in df if c != 'y']\nmiddle = df.a.median()",
+                ("predict", "new = pd.read_csv('n').fillna(middle)\ny = model.predict(new[columns])"),
+            ],
+            "new",
+            "y",
+        ),
+        (
+            [
+                "vocabulary = load()\ndef encode(text):\n    return [vocabulary[word] for word in text.split()]",
+                ("predict", "text = 'a fine film'\ny = model(encode(text))"),
+            ],
+            "text",
             "y",
         ),
     ],
@@ -223,3 +283,8 @@ def test_a_function_reads_its_globals_where_it_is_called() -> None:
 def test_a_setting_of_a_module_is_no_flow() -> None:
     found = explain(program_of("import matplotlib.pyplot as plt", "plt.rcParams['x'] = 1", "fig = plt.figure()"))
     assert found.flow == ()
+
+
+def test_the_output_may_be_named_by_its_expression() -> None:
+    program = program_of("X = load()", ("predict", "print(len(X))\nmodel.predict(X)\nlast = 1"))
+    assert explain(program, Said(None, "model.predict( X )")).output == "model.predict(X)"

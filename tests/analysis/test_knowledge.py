@@ -56,8 +56,8 @@ MODULES = {
 # Methods that are in notebooks, and in older versions alone.
 OLD = {"numpy": {"itemset"}, "pandas": {"applymap", "iteritems", "mad"}, "sklearn": {"get_feature_names"}}
 FUNCTION_FIELDS = (
-    "changing_functions", "delegating", "file_readers", "file_writers", "fresh_functions", "interactive",
-    "iterator_functions", "network", "out_positions", "row_order_functions", "shallow_functions", "shell",
+    "changing_functions", "clock_functions", "delegating", "file_readers", "file_writers", "fresh_functions",
+    "interactive", "iterator_functions", "network", "out_positions", "row_order_functions", "shallow_functions", "shell",
     "show_functions", "state_functions", "swallowing", "view_functions", "whole_column_functions",
 )  # fmt: skip
 
@@ -111,7 +111,13 @@ def test_a_method_that_is_told_about_is_told_to_change_its_receiver_or_not(name:
     classified = frozenset[str]().union(
         *(field(name, f"{each}_methods") for each in ("changing", "training", "fresh", "shallow", "view"))
     )
-    for each in ("show_methods", "whole_column_methods", "row_order_methods", "file_writing_methods"):
+    for each in (
+        "show_methods",
+        "whole_column_methods",
+        "row_losing_methods",
+        "row_order_methods",
+        "file_writing_methods",
+    ):
         assert field(name, each) - classified == frozenset()
     assert field(name, "fresh_answer_methods") <= field(name, "changing_methods") | field(name, "training_methods")
 
@@ -369,6 +375,56 @@ def test_fresh_functions_of_numpy_change_nothing_and_share_nothing() -> None:
             leaking |= {entry} if leaked else set()
     assert leaking == set()
     assert len(called) > 200
+
+
+def column() -> pd.Series:
+    return pd.Series([3.0, 1.0, 1.0, 9.0])
+
+
+@pytest.mark.parametrize("method", sorted(field("pandas", "whole_column_methods") - {"corr", "cov"}))
+def test_a_whole_column_method_answers_otherwise_for_a_part_of_the_rows(method: str) -> None:
+    def ask(rows: Any) -> Any:
+        answer = getattr(rows, method)()
+        return repr(answer[0] if isinstance(answer, tuple) else answer)
+
+    parts = (column()[:1], column()[1:3], column()[2:], column()[[0, 3]])
+    if method == "rank":
+        assert column().rank()[0] != column()[:1].rank()[0]
+    else:
+        assert {ask(each) for each in parts} != {ask(column())}
+
+
+@pytest.mark.parametrize("method", sorted(field("pandas", "row_order_methods")))
+def test_a_row_order_method_answers_otherwise_for_the_rows_in_another_order(method: str) -> None:
+    def ask(rows: Any) -> Any:
+        gaps = rows.where(rows != 9.0) if method in {"bfill", "ffill", "interpolate"} else rows
+        made = gaps.groupby(lambda row: 0) if method == "cumcount" else gaps
+        answer = getattr(made, method)(*{"rolling": (2,), "ewm": (1,)}.get(method, ()))
+        return (answer.mean() if method in {"ewm", "expanding", "rolling"} else answer).sort_index()
+
+    orders = ([2, 3, 0, 1], [0, 3, 2, 1], [3, 2, 1, 0])
+    assert not all(ask(column()).equals(ask(column().iloc[each])) for each in orders)
+
+
+@pytest.mark.parametrize("method", sorted(field("pandas", "row_losing_methods")))
+def test_a_row_losing_method_leaves_rows_out(method: str) -> None:
+    rows = pd.DataFrame({"a": [1.0, 1.0, None]})
+    given = {
+        "nlargest": (1, "a"),
+        "nsmallest": (1, "a"),
+        "query": ("a > 5",),
+        "head": (1,),
+        "tail": (1,),
+        "truncate": (1,),
+    }
+    assert len(getattr(rows, method)(*given.get(method, ()))) < len(rows)
+
+
+def test_the_clock_is_known() -> None:
+    known = knowledge_of(USUAL)
+    for each in ("time.time", "datetime.datetime.now", "pandas.Timestamp.now"):
+        assert names_origin(known.clock_functions, each)
+    assert not names_origin(known.clock_functions, "datetime.timedelta")
 
 
 CHANGES: dict[str, tuple[Any, Callable[[Any], Any]]] = {

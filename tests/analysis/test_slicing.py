@@ -18,9 +18,11 @@ import pytest
 from nbdeploy.analysis.program import Program
 from nbdeploy.analysis.slicing import Slice, Target, is_learnt, slice_for
 from tests.analysis.notebooks import program_of, statement_with
+from tests.analysis.slices.callbacks import CALLBACKS
 from tests.analysis.slices.control import CONTROL
 from tests.analysis.slices.definitions import DEFINITIONS
 from tests.analysis.slices.hidden import HIDDEN
+from tests.analysis.slices.holding import HOLDING
 from tests.analysis.slices.in_place import IN_PLACE
 from tests.analysis.slices.process import PROCESS
 from tests.analysis.slices.sharing import SHARING
@@ -58,7 +60,8 @@ def clean_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[N
 
 @pytest.mark.usefixtures("clean_process")
 @pytest.mark.parametrize(
-    ("name", "source", "left_behind"), [*SHARING, *IN_PLACE, *PROCESS, *DEFINITIONS, *CONTROL, *HIDDEN, *SUBTLE]
+    ("name", "source", "left_behind"),
+    [*SHARING, *HOLDING, *IN_PLACE, *PROCESS, *DEFINITIONS, *CALLBACKS, *CONTROL, *HIDDEN, *SUBTLE],
 )
 def test_a_slice_makes_what_the_notebook_makes(
     name: str, source: str, left_behind: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -40,6 +40,7 @@ class Knowledge:
 
     training_methods: frozenset[str] = frozenset()
     changing_methods: frozenset[str] = frozenset()
+    switching_methods: frozenset[str] = frozenset()
     argument_changing_methods: frozenset[str] = frozenset()
     fresh_methods: frozenset[str] = frozenset()
     fresh_answer_methods: frozenset[str] = frozenset()
@@ -51,6 +52,7 @@ class Knowledge:
     two_faced_methods: frozenset[str] = frozenset()
     file_reading_methods: frozenset[str] = frozenset()
     file_writing_methods: frozenset[str] = frozenset()
+    row_losing_methods: frozenset[str] = frozenset()
     row_order_methods: frozenset[str] = frozenset()
     whole_column_methods: frozenset[str] = frozenset()
 
@@ -62,6 +64,7 @@ class Knowledge:
     iterator_functions: frozenset[str] = frozenset()
     show_functions: frozenset[str] = frozenset()
     state_functions: frozenset[str] = frozenset()
+    clock_functions: frozenset[str] = frozenset()
     file_readers: frozenset[str] = frozenset()
     file_writers: frozenset[str] = frozenset()
     interactive: frozenset[str] = frozenset()

@@ -39,14 +39,15 @@ Key = TypeVar("Key")
 METHOD_FIELDS = frozenset(
     {
         "argument_changing_methods", "changing_methods", "delegating_methods", "file_reading_methods",
-        "file_writing_methods", "fresh_answer_methods", "fresh_methods", "iterator_methods", "row_order_methods",
-        "shallow_methods", "show_methods", "training_methods", "view_methods", "whole_column_methods",
+        "file_writing_methods", "fresh_answer_methods", "fresh_methods", "iterator_methods", "row_losing_methods",
+        "row_order_methods", "shallow_methods", "show_methods", "switching_methods", "training_methods", "view_methods",
+        "whole_column_methods",
     }
 )  # fmt: skip
 FUNCTION_FIELDS = frozenset(
     {
-        "changing_functions", "delegating", "file_readers", "file_writers", "fresh_functions", "interactive",
-        "iterator_functions", "network", "out_positions", "row_order_functions", "shallow_functions", "shell",
+        "changing_functions", "clock_functions", "delegating", "file_readers", "file_writers", "fresh_functions",
+        "interactive", "iterator_functions", "network", "out_positions", "row_order_functions", "shallow_functions", "shell",
         "show_functions", "state_functions", "swallowing", "view_functions", "whole_column_functions",
     }
 )  # fmt: skip

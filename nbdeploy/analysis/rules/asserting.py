@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.rules.survey import Survey, dotted
 from nbdeploy.analysis.rules.writing import replaced, text_of
+from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Edit, Severity
 from nbdeploy.notebook.cells import Role
 
@@ -41,10 +42,10 @@ def empty_tests(survey: Survey) -> Iterator[Diagnostic]:
 
 def _asserts(survey: Survey, statements: Iterable[Statement]) -> bool:
     for each in statements:
-        if any(_can_fail(node) for node in ast.walk(each.node)):
+        if any(_can_fail(node) for node in walk(each.node)):
             return True
         for definition in survey.program.code_behind(each.effects.refs, each).values():
-            if any(_can_fail(node) for node in ast.walk(definition.node)):
+            if any(_can_fail(node) for node in walk(definition.node)):
                 return True
     return False
 

@@ -10,6 +10,7 @@ from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.rules.requests import Requests
 from nbdeploy.analysis.rules.survey import Survey, dotted
 from nbdeploy.analysis.targets import plain_targets
+from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Severity
 
 __all__ = ["label_among_features", "label_served"]
@@ -149,11 +150,11 @@ def _uses(node: ast.AST, dynamic: frozenset[str]) -> Iterator[tuple[str, str]]:
             if frame in dynamic:
                 yield column, "reads"
         case ast.Call(func=ast.Attribute(value=receiver, attr="drop")) if any(
-            isinstance(each, ast.Name) and each.id in dynamic for each in ast.walk(receiver)
+            isinstance(each, ast.Name) and each.id in dynamic for each in walk(receiver)
         ):
             if not any(each.arg == "errors" for each in node.keywords):
                 named = [*node.args[:1], *(each.value for each in node.keywords if each.arg in {"columns", "labels"})]
-                texts = (each for value in named for each in ast.walk(value) if isinstance(each, ast.Constant))
+                texts = (each for value in named for each in walk(value) if isinstance(each, ast.Constant))
                 yield from ((each.value, "drops") for each in texts if isinstance(each.value, str))
         case ast.Call(
             func=ast.Attribute(value=ast.Name(id=frame), attr="pop"), args=[ast.Constant(value=str() as column)]
@@ -185,7 +186,7 @@ def _still_holds(survey: Survey, label: _Label, features: str) -> bool:
 
 def _takes_columns(node: ast.stmt) -> bool:
     methods = {"pop", "drop", "filter", "select_dtypes", "reindex"}
-    calls = (each.func for each in ast.walk(node) if isinstance(each, ast.Call))
+    calls = (each.func for each in walk(node) if isinstance(each, ast.Call))
     return isinstance(node, ast.Delete) or any(
         isinstance(each, ast.Attribute) and each.attr in methods for each in calls
     )

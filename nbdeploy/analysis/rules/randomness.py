@@ -6,24 +6,20 @@ import ast
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from nbdeploy.analysis.knowledge import Knowledge, knowledge_of
+from nbdeploy.analysis.knowledge import Knowledge
 from nbdeploy.analysis.rules.survey import Site, Survey
 from nbdeploy.analysis.rules.writing import argument_added
 from nbdeploy.errors import Diagnostic, Severity
 
-__all__ = ["drawn_streams", "known_libraries", "unseeded_draws"]
+__all__ = ["drawn_streams", "unseeded_draws"]
 
 _SEED = 0
 _EVERY = "every"
 
 
-def known_libraries(survey: Survey) -> Knowledge:
-    return knowledge_of(frozenset(name.lstrip(".").partition(".")[0] for name in survey.imports.values()))
-
-
 def unseeded_draws(survey: Survey) -> Iterator[Diagnostic]:
     """NBD110: a split, a model, a generator whose draws no seed settles; a library's global stream is told of once."""
-    known = known_libraries(survey)
+    known = survey.known
     seeded = _seeded_from(survey, known)
     told: set[str] = set()
     for site, call, origin in survey.calls:

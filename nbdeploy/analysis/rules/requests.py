@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from nbdeploy.analysis.binding_time import Cut
@@ -61,6 +61,7 @@ class Requests:
     """The likely inputs of the tagged cells: one that is presumed with good reason, or several that are as likely."""
 
     survey: Survey
+    options: Said = field(default_factory=Said)
 
     @property
     def program(self) -> Program:
@@ -68,7 +69,7 @@ class Requests:
 
     @cached_property
     def said(self) -> Said:
-        return said_in(self.program, Said())
+        return said_in(self.program, self.options)
 
     @cached_property
     def presumed(self) -> Presumed | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
 from nbdeploy.analysis.binding_time import is_training
+from nbdeploy.analysis.knowledge import names_origin
 from nbdeploy.analysis.program import Statement
-from nbdeploy.analysis.rules import vocabulary as words
-from nbdeploy.analysis.rules.randomness import drawn_streams, known_libraries
+from nbdeploy.analysis.rules.randomness import drawn_streams
 from nbdeploy.analysis.rules.requests import Requests
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.serving import diagnosed
@@ -34,13 +35,13 @@ def troubles(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
 
 def clocks_and_draws(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
     """NBD123: the time of day or a random number in served code."""
-    known = known_libraries(survey)
+    known = survey.known
     for statement, nodes, inside in _running(survey, requests):
         for node in nodes:
             if not isinstance(node, ast.Call) or not (origin := survey.origin(node.func)):
                 continue
             drawn = drawn_streams(known, node, origin) or "entropy" in known.streams_drawn(origin)
-            clock = origin in words.CLOCKS
+            clock = names_origin(known.clock_functions, origin)
             if clock or (drawn and not _makes_estimator(origin)):
                 yield Diagnostic(
                     code="NBD123",
@@ -74,11 +75,12 @@ def _makes_estimator(origin: str) -> bool:
 
 def left_behind(survey: Survey) -> Iterator[Diagnostic]:
     """NBD125: plots, progress bars and widgets in tagged cells; once for each cell."""
+    shows = survey.known.show_modules - sys.stdlib_module_names  # a log is for those who run the service
     told: set[int] = set()
     for site, _, origin in survey.calls:
         role = site.statement.role
         root = origin.partition(".")[0]
-        if role in {Role.PREPROCESS, Role.PREDICT} and root in words.SHOWING_ROOTS and site.cell not in told:
+        if role in {Role.PREPROCESS, Role.PREDICT} and root in shows and site.cell not in told:
             if origin.startswith("matplotlib.") and origin.endswith(("rcParams.update", ".use")):
                 continue
             told.add(site.cell)

@@ -6,10 +6,11 @@ import ast
 import re
 from collections.abc import Iterator
 
-from nbdeploy.analysis.rules import vocabulary as words
+from nbdeploy.analysis.knowledge import names_origin
 from nbdeploy.analysis.rules.requests import Requests, ServedCode, mentions
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.rules.writing import replaced, text_of
+from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Edit, NewCell, Severity
 
 __all__ = ["lost_rows", "request_aggregates", "row_order"]
@@ -60,7 +61,7 @@ def _chosen_by_type(code: ServedCode, node: ast.expr) -> Diagnostic:
 def _aggregates(survey: Survey, code: ServedCode) -> Iterator[tuple[ast.expr, str]]:
     nodes = list(code.nodes(survey.program.imported))
     grouped = [each for each in nodes if isinstance(each, ast.Call) and _is_groupby(each)]
-    inner = {id(each) for call in grouped for each in ast.walk(call.func)}
+    inner = {id(each) for call in grouped for each in walk(call.func)}
     for node in nodes:
         if id(node) in inner:
             continue
@@ -81,10 +82,8 @@ def _aggregate(survey: Survey, call: ast.Call, code: ServedCode) -> str | None:
     method = call.func.attr
     if _is_groupby(call):
         return f"groupby(...).{method}"
-    wise = _row_wise(call, 0)
-    if (method in words.AGGREGATES and not wise) or method in words.AGGREGATING_METHODS or method == "select_dtypes":
-        return method
-    return None
+    aggregates = method in survey.known.whole_column_methods and not _row_wise(call, 0)
+    return method if aggregates or method == "select_dtypes" else None
 
 
 def _aggregating_function(survey: Survey, call: ast.Call, origin: str) -> str | None:
@@ -93,7 +92,8 @@ def _aggregating_function(survey: Survey, call: ast.Call, origin: str) -> str | 
         return "cut"  # the bins are laid between the smallest and the largest value
     if last not in {"get_dummies", "qcut", "factorize"} and _over_models(survey, call):
         return None
-    return last if origin in words.AGGREGATING_FUNCTIONS and not _row_wise(call, 1) else None
+    aggregates = names_origin(survey.known.whole_column_functions, origin)
+    return last if aggregates and not _row_wise(call, 1) else None
 
 
 def _over_models(survey: Survey, call: ast.Call) -> bool:
@@ -123,7 +123,7 @@ def _enumerated(call: ast.Call, code: ServedCode) -> str | None:
 
 def _over_rows(receiver: ast.expr, code: ServedCode) -> bool:
     """Tell whether the receiver is made of the request's rows: not of its columns' names, not of one text."""
-    for each in ast.walk(receiver):
+    for each in walk(receiver):
         if isinstance(each, ast.Attribute) and each.attr in {"columns", "dtypes", "shape", "str"}:
             return False
     return mentions(receiver, code.dynamic)
@@ -159,7 +159,7 @@ def _is_codes(node: ast.Attribute, code: ServedCode) -> bool:
 
 def _settings_inside(node: ast.expr) -> Iterator[ast.AST]:
     """The arguments inside an expression: where the categories are written down, the codes are always the same."""
-    for each in ast.walk(node):
+    for each in walk(node):
         if isinstance(each, ast.Call):
             yield from (*each.args, *each.keywords)
 
@@ -180,7 +180,7 @@ def _keyword(node: ast.AST, name: str) -> bool:
 def _reindexed(requests: Requests, code: ServedCode) -> bool:
     """Columns that `reindex(columns=...)` or `X[columns]` puts right afterwards."""
     after = [each for each in requests.code if each.statement.index >= code.statement.index]
-    calls = (n for each in after for node in each.body for n in ast.walk(node) if isinstance(n, ast.Call))
+    calls = (n for each in after for node in each.body for n in walk(node) if isinstance(n, ast.Call))
     return any(isinstance(call.func, ast.Attribute) and call.func.attr in {"reindex", "align"} for call in calls)
 
 
@@ -217,7 +217,7 @@ def _hoisted(
 
 def _with_first(statement: ast.stmt, node: ast.expr) -> ast.expr:
     """Return `df.a.mode()[0]` for `df.a.mode()` in it."""
-    for each in ast.walk(statement):
+    for each in walk(statement):
         if isinstance(each, ast.Subscript) and each.value is node and isinstance(each.slice, ast.Constant):
             return each
     return node
@@ -282,12 +282,12 @@ def row_order(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
 def _ordered(survey: Survey, node: ast.AST, code: ServedCode) -> str | None:
     if isinstance(node, ast.Call):
         origin = survey.origin(node.func)
-        if origin in words.ORDER_FUNCTIONS and _given(node, code) and not _row_wise(node, 99):
+        if names_origin(survey.known.row_order_functions, origin) and _given(node, code) and not _row_wise(node, 99):
             return origin.rpartition(".")[2]
         if not isinstance(node.func, ast.Attribute) or origin or not _over_rows(node.func.value, code):
             return None
         method = node.func.attr
-        if method in words.ORDER_METHODS and not _row_wise(node, 99) and not _is_groupby(node):
+        if method in survey.known.row_order_methods and not _row_wise(node, 99) and not _is_groupby(node):
             return method
         if method == "fillna" and any(each.arg == "method" for each in node.keywords):
             return "fillna(method=...)"
@@ -342,7 +342,7 @@ def _first_only(code: ServedCode, node: ast.AST) -> Diagnostic:
 
 def _losing(survey: Survey, node: ast.AST, code: ServedCode) -> str | None:
     match node:
-        case ast.Call(func=ast.Attribute(value=receiver, attr=method)) if method in words.ROW_LOSING_METHODS:
+        case ast.Call(func=ast.Attribute(value=receiver, attr=method)) if method in survey.known.row_losing_methods:
             columns = method == "dropna" and (_row_wise(node, 0) or not _rows_of(receiver))
             # a part that is taken to look something up (`df.a.dropna().unique()`) is judged where it is used
             return method if _over_rows(receiver, code) and not survey.origin(node.func) and not columns else None

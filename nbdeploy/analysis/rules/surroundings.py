@@ -11,7 +11,6 @@ from nbdeploy.analysis.knowledge import Knowledge, names_origin
 from nbdeploy.analysis.knowledge.library import library_names
 from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.rules import vocabulary as words
-from nbdeploy.analysis.rules.randomness import known_libraries
 from nbdeploy.analysis.rules.secret_texts import redacted
 from nbdeploy.analysis.rules.survey import Site, Survey
 from nbdeploy.analysis.rules.writing import replaced
@@ -178,11 +177,11 @@ def _path_added(survey: Survey) -> list[Statement]:
 
 def prompts(survey: Survey) -> Iterator[Diagnostic]:
     """NBD118: a question to whoever sits in front of the notebook; nobody does when it is run again."""
-    known = known_libraries(survey)
+    known = survey.known
     for site, call, origin in survey.calls:
         name = origin or (call.func.id if isinstance(call.func, ast.Name) else "")
         own = not origin and survey.program.definition_of(name, site.statement) is not None
-        asks = name in words.INTERACTIVE or names_origin(known.interactive, origin or f"builtins.{name}")
+        asks = names_origin(known.interactive, origin or f"builtins.{name}")
         if not name or own or not asks:
             continue
         value = "input" in name or "getpass" in name
@@ -202,7 +201,7 @@ def _may_fail(survey: Survey, site: Site) -> bool:
 
 def outside_calls(survey: Survey) -> Iterator[Diagnostic]:
     """NBD126: the network, a shell or another program in a cell that is to be served."""
-    known = known_libraries(survey)
+    known = survey.known
     for site, _, origin in survey.calls:
         if site.statement.role in _SERVED and origin and (what := _outside(known, origin)):
             yield _outside_finding(site.cell, site.line, origin, what)
@@ -218,15 +217,9 @@ def outside_calls(survey: Survey) -> Iterator[Diagnostic]:
 
 
 def _outside(known: Knowledge, origin: str) -> str:
-    if names_origin(known.shell, origin) or origin in words.SHELL:
+    if names_origin(known.shell, origin):
         return "a shell"
-    if (
-        names_origin(known.network, origin)
-        or origin in words.NETWORK
-        or origin.partition(".")[0] in words.NETWORK_ROOTS
-    ):
-        return "the network"
-    return ""
+    return "the network" if names_origin(known.network, origin) else ""
 
 
 def _is_read(survey: Survey, site: Site) -> bool:

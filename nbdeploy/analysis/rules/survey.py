@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from nbdeploy.analysis.knowledge import Knowledge
 from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.walking import children
 from nbdeploy.notebook.cells import Cell, Role
 
 __all__ = ["Function", "Site", "Survey", "dotted"]
@@ -83,30 +85,17 @@ class Survey:
     def cell_of(self, statement: Statement) -> Cell:
         return self.program.notebook.cells[statement.cell]
 
-    @cached_property
-    def imports(self) -> dict[str, str]:
-        """For each imported name what it stands for: `np` is `numpy`, `fit` may be `lib.fit`."""
-        found: dict[str, str] = {}
-        for site in (*self.sites[ast.Import], *self.sites[ast.ImportFrom]):
-            node = site.node
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    found[alias.asname or alias.name.split(".")[0]] = (
-                        alias.name if alias.asname else alias.name.split(".")[0]
-                    )
-            elif isinstance(node, ast.ImportFrom):
-                package = "." * node.level + (node.module or "")
-                found |= {
-                    alias.asname or alias.name: f"{package}.{alias.name}" for alias in node.names if alias.name != "*"
-                }
-        return found
+    @property
+    def known(self) -> Knowledge:
+        """What is known of the libraries that the notebook imports."""
+        return self.program.imported.known
 
     def origin(self, node: ast.expr) -> str:
         """Return the dotted name that an expression stands for if an import is at its root; "" otherwise."""
         name = dotted(node)
         root, _, rest = name.partition(".")
-        known = self.imports.get(root, "")
-        return f"{known}.{rest}" if known and rest else known
+        found = self.program.imported.origins.get(root, "")  # also where the name is bound again: `svm = svm.SVC()`
+        return f"{found}.{rest}" if found and rest else found
 
     @cached_property
     def code_names(self) -> frozenset[str]:
@@ -135,7 +124,7 @@ _BRANCHING = (ast.If, ast.Try, ast.For, ast.AsyncFor, ast.While, ast.IfExp, ast.
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
-_LEAVES = frozenset({ast.Name, ast.Load, ast.Store, ast.Del, ast.Pass, ast.alias, ast.arg})  # nothing of interest below
+_LEAVES = frozenset({ast.Name, ast.Pass, ast.alias, ast.arg})  # nothing of interest below
 
 
 def _walk(statement: Statement) -> list[Site]:
@@ -152,17 +141,5 @@ def _walk(statement: Statement) -> list[Site]:
             function, sure = node, False
         elif isinstance(node, _BRANCHING):
             sure = False
-        waiting += [(each, function, sure) for each in reversed(_children(node))]
-    return found
-
-
-def _children(node: ast.AST) -> list[ast.AST]:
-    """As `ast.iter_child_nodes`, without leaves; this is the inner loop of all rules."""
-    found: list[ast.AST] = []
-    for name in node._fields:
-        value = getattr(node, name, None)
-        if value.__class__ is list:
-            found += [each for each in value if isinstance(each, ast.AST) and each.__class__ not in _LEAVES]
-        elif isinstance(value, ast.AST) and value.__class__ not in _LEAVES:
-            found.append(value)
+        waiting += [(each, function, sure) for each in reversed(children(node)) if each.__class__ not in _LEAVES]
     return found

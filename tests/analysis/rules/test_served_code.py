@@ -115,3 +115,41 @@ def test_an_input_that_is_named_settles_it() -> None:
 def test_settings_and_objects_are_taken_for_no_request(made: str) -> None:
     cells = [DATA + f"\ndef make(): pass\nthing = {made}", "def f(x):\n    return x + thing.use()", MODEL]
     assert served_codes(*cells, ("predict", "p = model.predict(f(df))")) == set()
+
+
+def test_where_one_input_is_likelier_than_the_others_only_that_one_is_spoken_of() -> None:
+    cells: list[Cell] = [
+        DATA + "\nmedians = df[['a']].median().to_dict()\ndef make(): pass",
+        ("preprocess", "df['a'] = df['a'].fillna(medians['a'])\ndf = df.dropna()"),
+        MODEL,
+        ("predict", "p = model.predict(df)"),
+    ]
+    assert served_codes(*cells) == set()
+    assert [each.message.count("if df is the input") for each in only("NBD127", *cells)] == [1]
+
+
+def test_what_a_function_reads_beside_the_request_is_taken_for_no_request() -> None:
+    cells: list[Cell] = [
+        "import re\nimport pandas as pd\nreviews = pd.read_csv('x.csv')\nTAG = re.compile('<[^>]+>')\nwords = load()",
+        "def clean(text):\n    return [words[each] for each in TAG.sub(' ', text).split()]",
+        "texts = reviews['text'].tolist()",
+        ("preprocess", "documents = [clean(text) for text in texts]"),
+        "from sklearn.linear_model import LinearRegression\nmodel = LinearRegression().fit(documents, reviews['y'])",
+        ("predict", "p = model.predict(documents)"),
+    ]
+    assert served_codes(*cells) == set()
+
+
+def test_a_request_that_is_written_into_a_call_makes_nothing_else_the_request() -> None:
+    cells: list[Cell] = [
+        "import torch\nvocabulary, model = load()\ndef load(): pass",
+        "def ask(model, text):\n    model.eval()\n    return model(torch.tensor([vocabulary[w] for w in text.split()]))",
+        ("predict", "ask(model, 'a fine film')"),
+    ]
+    assert served_codes(*cells) == set()
+
+
+def test_a_band_around_the_answer_is_only_shown() -> None:
+    cells = [DATA + "\nimport matplotlib.pyplot as plt\nfig, ax = plt.subplots()\ndef make(): pass", MODEL]
+    predict = "for low in [0, 1]:\n    p = model.predict(df) + low\n    ax.fill_between(df.a, p - 1, p + 1)"
+    assert served_codes(*cells, ("predict", predict)) == set()

@@ -70,6 +70,17 @@ CONTROL = [
         """,
         "k = 5",
     ),
+    case(
+        "the else of a loop over nothing",
+        "x",
+        """
+        k = 5
+        for i in []:
+            k = i
+        else:
+            x = k
+        """,
+    ),
     case("a loop variable after its loop", "i", "for i in range(3):\n    pass"),
     case(
         "a while loop",
