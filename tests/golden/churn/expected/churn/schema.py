@@ -86,7 +86,7 @@ def _shown(value: Any) -> str:
 
 
 def _check_numbers(values: list[Any], fault: Fault) -> bool:
-    """Whether all numbers, at any depth, are JSON's: NaN, Infinity and 1e400 are not. Names each value that has those."""
+    """Whether all numbers, at any depth, are JSON: NaN, Infinity and 1e400 are not. Names each value that has them."""
     if {float, list, dict}.isdisjoint(set(map(type, values))):
         return True
     wrong = [position for position, value in enumerate(values) if not _is_finite(value)]
