@@ -7,16 +7,16 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.program import Program
 from nbdeploy.clock import Clock
 from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
-from nbdeploy.home import claim_version, save_deployment
+from nbdeploy.home import claim_version, load_deployment, save_deployment
 from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
 from nbdeploy.proving.verdict import Proof
@@ -39,7 +39,9 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
     Raises a subclass of NbdeployError where something is in the way; then nothing is registered and nothing is left.
     """
     from nbdeploy.packaging.bento import exists
+    from nbdeploy.proving.budget import check_limits
 
+    check_limits(request.budget)
     program = open_notebook(request.notebook)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
@@ -61,6 +63,9 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
 
 def export(request: DeployRequest, out: Path, progress: Progress = silent) -> Deployment:
     """Export the script pipeline of a notebook to `out`, proven, without Bento and MLflow."""
+    from nbdeploy.proving.budget import check_limits
+
+    check_limits(request.budget)
     program = open_notebook(request.notebook)
     clock = Clock(progress)
     _check_place(out)
@@ -100,6 +105,15 @@ def module_name(name: str) -> str:
     return f"{module}_model" if taken or module[:1].isdigit() else module
 
 
+def _figures_before(name: str) -> Mapping[str, Any] | None:
+    """Return what the gate `budget` measured of the newest version that is deployed, if there is one."""
+    try:
+        gates = load_deployment(name).get("gates", ())
+    except UsageError:
+        return None
+    return next((each["figures"] for each in gates if each["name"] == "budget" and each.get("figures")), None)
+
+
 _MEASURED = {"NBD120", "NBD122"}  # aggregates and the order of rows: the gate `rowwise` tells whether they matter
 
 
@@ -128,6 +142,10 @@ class _Deploy:
     def allowed(self) -> frozenset[str]:
         return self.request.allow | frozenset(self.program.notebook.settings.allow)
 
+    @property
+    def limits(self) -> Mapping[str, float]:
+        return {**self.program.notebook.settings.budget, **self.request.budget}
+
     def record(self, scratch: Path) -> Recording:
         from nbdeploy.recording.runner import record
 
@@ -141,7 +159,7 @@ class _Deploy:
         from nbdeploy.proving.prove import prove
 
         wishes = Wishes(self.name, module_name(self.name), self.version)
-        return prove(recording, wishes, folder, self.allowed, self.clock, self.request.onnx)
+        return prove(recording, wishes, folder, self.allowed, self.clock, self.limits, self.request.onnx)
 
     def build(self, proven: Proven) -> BuiltBento:
         from nbdeploy.packaging.bento import build, delete
@@ -153,15 +171,22 @@ class _Deploy:
         return bento
 
     def ask(self, proven: Proven, bento: BuiltBento) -> Proven:
-        from nbdeploy.proving.prove import ask_bento
+        from nbdeploy.proving.prove import Budget, ask_bento
         from nbdeploy.tracking.mlflow import preload
 
         with self.clock.stage("prove", "asking the served Bento"):
-            loading = preload()  # MLflow is imported while this process waits for the server
+            # MLflow is imported while this process waits for the server; not where the server's start is to be timed.
+            loading = None if "cold_start_s" in self.limits else preload()
+
+            def wait() -> None:
+                if loading is not None:
+                    loading.join()
+
             try:
-                return ask_bento(proven, bento, self.allowed, self.clock)
+                budget = Budget(self.limits, _figures_before(self.name), wait)
+                return ask_bento(proven, bento, budget, self.allowed, self.clock)
             finally:
-                loading.join()  # it quiets the whole process as long as it runs
+                wait()  # it quiets the whole process as long as it runs
 
     def track(self, proven: Proven, recording: Recording, bento: BuiltBento) -> Run:
         from nbdeploy.tracking.describing import tracking_record

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["Event", "Progress", "silent"]
+__all__ = ["Event", "Progress", "State", "silent"]
 
 State = Literal["start", "update", "done", "fail", "skip"]
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-__all__ = ["argument_names", "bound_by_import", "plain_targets", "root_name", "roots"]
+__all__ = [
+    "argument_names",
+    "bound_by_import",
+    "global_by_text",
+    "is_setting",
+    "plain_targets",
+    "root_name",
+    "roots",
+]
 
 
 def root_name(node: ast.expr) -> str | None:
@@ -60,3 +68,27 @@ def argument_names(arguments: ast.arguments) -> set[str]:
     """Return the names of all parameters."""
     every = (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg)
     return {each.arg for each in every if each is not None}
+
+
+def is_setting(node: ast.expr, modules: frozenset[str]) -> bool:
+    """`os.environ[...]`, `pd.options.x`, `sys.path.append`, `decimal.getcontext().prec`: part of a module's own state."""
+    depth = 0
+    while not isinstance(node, ast.Name):
+        if isinstance(node, ast.Attribute | ast.Subscript):
+            node, depth = node.value, depth + 1
+        elif isinstance(node, ast.Call):
+            node = node.func
+        else:
+            return False
+    return node.id in modules and (depth > 1 or node.id == "environ")
+
+
+def global_by_text(target: ast.expr) -> str | None:
+    """Return `k` for `globals()["k"]`."""
+    match target:
+        case ast.Subscript(
+            value=ast.Call(func=ast.Name(id="globals" | "vars"), args=[]), slice=ast.Constant(value=str() as name)
+        ):
+            return name
+        case _:
+            return None

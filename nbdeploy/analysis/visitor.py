@@ -15,7 +15,14 @@ from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
 from nbdeploy.analysis.scopes import Scope, annotations_of, defaults_of, function_scope
 from nbdeploy.analysis.sharing import CODE, How, Share, Sharing
 from nbdeploy.analysis.summary import Functions
-from nbdeploy.analysis.targets import argument_names, plain_targets, root_name, roots
+from nbdeploy.analysis.targets import (
+    argument_names,
+    global_by_text,
+    is_setting,
+    plain_targets,
+    root_name,
+    roots,
+)
 from nbdeploy.analysis.walking import children, walk
 
 __all__ = ["TrainingCall", "Visitor"]
@@ -284,9 +291,9 @@ class Visitor:
             return
         if isinstance(target, ast.Attribute | ast.Subscript):
             self._change(roots(target), deeply=not isinstance(target.value, ast.Name))
-            if _is_setting(target, self.imported.modules):
+            if is_setting(target, self.imported.modules):
                 self._disturb({AMBIENT_STATE})
-            if (bound := _global_by_text(target)) is not None:
+            if (bound := global_by_text(target)) is not None:
                 self._bind(bound)
             self.visit(target)
             self._put(root_name(target), value)
@@ -399,7 +406,7 @@ class Visitor:
         elif not self._calls.is_calm(node):
             self._may_change(self._arguments(node))
         self.offered |= self._arguments(node)
-        setting = _is_setting(node.func, self.imported.modules) and method_name(node) in known.changing_methods
+        setting = is_setting(node.func, self.imported.modules) and method_name(node) in known.changing_methods
         random = self._calls.seeds(node) or self._calls.draws(node)
         if names_origin(known.state_functions, origin) or (setting and not random):
             self._disturb({AMBIENT_STATE})  # also sys.path.append, os.environ.update
@@ -578,27 +585,3 @@ def _is_of_container(call: ast.Call) -> bool:
     function = call.func
     named = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
     return named and method_name(call) in _CONTAINER_METHODS
-
-
-def _is_setting(node: ast.expr, modules: frozenset[str]) -> bool:
-    """`os.environ[...]`, `pd.options.x`, `sys.path.append`, `decimal.getcontext().prec`: part of a module's own state."""
-    depth = 0
-    while not isinstance(node, ast.Name):
-        if isinstance(node, ast.Attribute | ast.Subscript):
-            node, depth = node.value, depth + 1
-        elif isinstance(node, ast.Call):
-            node = node.func
-        else:
-            return False
-    return node.id in modules and (depth > 1 or node.id == "environ")
-
-
-def _global_by_text(target: ast.expr) -> str | None:
-    """Return `k` for `globals()["k"]`."""
-    match target:
-        case ast.Subscript(
-            value=ast.Call(func=ast.Name(id="globals" | "vars"), args=[]), slice=ast.Constant(value=str() as name)
-        ):
-            return name
-        case _:
-            return None

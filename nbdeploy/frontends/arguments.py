@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from nbdeploy.errors import Diagnostic, UsageError
+from nbdeploy.notebook.settings import LIMITS, unknown_limit
 from nbdeploy.proving.verdict import GATES
 from nbdeploy.request import DeployRequest, OnnxWish
 from nbdeploy.suggestions import did_you_mean
@@ -180,6 +181,8 @@ def limit(text: str) -> tuple[str, float]:
         value = math.nan
     if not key or not (0 <= value < math.inf):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form KEY=NUMBER, such as p99_ms=20")
+    if key not in LIMITS:
+        raise argparse.ArgumentTypeError(unknown_limit(key))
     return key, value
 
 

@@ -9,8 +9,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbdeploy.errors import Diagnostic
+from nbdeploy.suggestions import did_you_mean
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["LIMITS", "Settings", "read_settings", "unknown_limit"]
+
+LIMITS = {
+    "p50_ms": "half of the requests of one client are answered within, in milliseconds",
+    "p99_ms": "99 of 100 requests of one client are answered within, in milliseconds",
+    "p50_ms_16": "the same half with 16 clients at once",
+    "p99_ms_16": "the same 99 of 100 with 16 clients at once",
+    "rps": "requests a second that 16 clients get answered",
+    "memory_mb": "peak memory of the server's processes in MB",
+    "cold_start_s": "seconds from the server's start to its first ready answer",
+    "size_mb": "size of the Bento in MB",
+    "artifacts_mb": "size of the stored objects in MB",
+}
+"""The figures of the gate `budget` that can be limited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnost
             continue
         elif form.accepts(value):
             known[key] = form.make(value)
+            problems.extend(_unknown_limits(known) if key == "budget" else ())
         else:
             problems.append(_problem(f"metadata.nbdeploy.{key} is {_shown(value)}", f"it must be {form.text}"))
     return Settings(**known), tuple(problems)
@@ -91,6 +106,18 @@ _FORMS = {
     "metrics": _TEXTS,
     "allow": _TEXTS,
 }
+
+
+def _unknown_limits(known: dict[str, Any]) -> list[Diagnostic]:
+    """Take the limits that are not known out of the budget, and tell them."""
+    unknown = [key for key in known["budget"] if key not in LIMITS]
+    known["budget"] = {key: value for key, value in known["budget"].items() if key in LIMITS}
+    return [_problem(f"metadata.nbdeploy.budget: {unknown_limit(key)}", "correct the key") for key in unknown]
+
+
+def unknown_limit(key: str) -> str:
+    """Return the words for a limit that there is none of, with the nearest one that there is."""
+    return f"{_shown(key)} is not a limit{did_you_mean(str(key), LIMITS)}: they are {', '.join(LIMITS)}"
 
 
 def _unknown(key: str) -> Diagnostic:

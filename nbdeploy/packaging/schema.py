@@ -15,7 +15,7 @@ from pathlib import Path
 from nbdeploy.analysis.values import ROW_KINDS, ColumnSpec, Kind, Schema
 from nbdeploy.errors import ArtifactError, Diagnostic
 
-__all__ = ["parse_name", "request_field", "schema_module"]
+__all__ = ["RequestField", "parse_name", "request_field", "request_fields", "schema_module"]
 
 TEMPLATE = Path(__file__).parent / "templates" / "schema.py.txt"
 
@@ -48,6 +48,7 @@ THIRD_PARTY = (
 CONSTANTS = {
     "MAX_PROBLEMS": "MAX_PROBLEMS = 20  # named in one answer",
     "NEVER_MISSING": 'NEVER_MISSING = "null, and this field was never missing in the data"',
+    "NOT_FINITE": 'NOT_FINITE = "NaN, Infinity and numbers beyond 1.8e308 are not JSON; a missing number is null"',
     "FLOATS": 'FLOATS = frozenset({"float16", "float32", "float64"})',
     "INFINITIES": 'INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}',
     "OFFSET": 'OFFSET = re.compile(r"[T ].*(Z|[+-]\\d\\d(:?\\d\\d)?)$$")'.replace("$$", "$"),
@@ -174,23 +175,60 @@ def _parts() -> dict[str, _Part]:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class RequestField:
+    """One place of a row that a request fills: the template's function that reads it, and whether null is allowed.
+
+    `key` is the field's name in JSON, None where a row is one value, or an array of them.
+    """
+
+    key: str | None
+    reader: str
+    column: ColumnSpec
+
+    @property
+    def takes_null(self) -> bool:
+        return self.column.nullable or not self.column.required or self.reader == "as_is"
+
+
+def request_fields(input: Schema) -> tuple[RequestField, ...]:
+    """Return what a row of a request is made of, as the emitted `schema.py` reads it."""
+    if input.kind in {Kind.TABLE, Kind.RECORD}:
+        return tuple(RequestField(each.key, _column_reader(input, each)[0], each) for each in input.columns)
+    column, reader = _item(input)
+    return (RequestField(None, reader, column),)
+
+
 def _reading(input: Schema) -> _Reading:
+    if input.kind in {Kind.TABLE, Kind.RECORD}:
+        return _record_reading(input)
+    column, reader = _item(input)
     match input.kind:
-        case Kind.TABLE | Kind.RECORD:
-            return _record_reading(input)
+        case Kind.SERIES:
+            return _item_reading(column, reader, f"NAME = {_literal(input.name)}", shape=())
+        case Kind.LIST:
+            return _item_reading(column, reader, shape=())
+        case Kind.SCALAR:
+            numpy = input.type.startswith("numpy.") and reader in {"integers", "floats", "booleans"}
+            return _item_reading(column, reader, f"NUMPY_SCALAR = {numpy}  # predict takes a numpy scalar")
+    shape = tuple((input.shape or (0,))[1:])
+    read = _item_reading(column, reader, f"DTYPE = np.dtype({_literal(column.dtype)})", shape=shape)
+    return _Reading(read.roots, read.fields, _own_parser(input))
+
+
+def _item(input: Schema) -> tuple[ColumnSpec, str]:
+    """Return what the items of an input are, that is no table and no record, and the function that reads them."""
+    match input.kind:
         case Kind.SERIES:
             column = input.columns[0] if input.columns else ColumnSpec("input", input.dtype or "object", nullable=True)
-            return _item_reading(column, _reader(column.dtype, "input"), f"NAME = {_literal(input.name)}", shape=())
-        case Kind.LIST:
-            reader, dtype = _item_type(input.dtype)
-            return _item_reading(ColumnSpec("input", dtype, nullable=reader == "floats"), reader, shape=())
-        case Kind.SCALAR:
-            reader, dtype = _item_type(input.dtype or input.type)
-            numpy = input.type.startswith("numpy.") and reader in {"integers", "floats", "booleans"}
-            column = ColumnSpec("input", dtype, nullable=reader == "floats")
-            return _item_reading(column, reader, f"NUMPY_SCALAR = {numpy}  # predict takes a numpy scalar")
+            return column, _reader(column.dtype, "input")
+        case Kind.LIST | Kind.SCALAR:
+            reader, dtype = _item_type(input.dtype or (input.type if input.kind is Kind.SCALAR else None))
+            return ColumnSpec("input", dtype, nullable=reader == "floats"), reader
         case Kind.ARRAY | Kind.TENSOR | Kind.SPARSE:
-            return _array_reading(input)
+            dtype = _array_dtype(input)
+            reader = "strings" if dtype == "str" else _reader(dtype, "input", array=True)
+            return ColumnSpec("input", dtype, nullable=reader in {"floats", "anything"}), reader
     raise _unsendable("input", input.type)
 
 
@@ -204,10 +242,9 @@ def _record_reading(input: Schema) -> _Reading:
         raise ArtifactError(
             Diagnostic(code="NBD451", message=message, fix="rename one of them before the preprocess cells")
         )
-    table = input.kind is Kind.TABLE
     lines, roots = [], ["Column"]
     for column in input.columns:
-        reader, dtype = (_reader(column.dtype, column.key), column.dtype) if table else _item_type(column.dtype)
+        reader, dtype = _column_reader(input, column)
         roots.append(reader)
         lines.append(f"    {_column(column, dtype, reader)},")
     fields = (
@@ -220,6 +257,11 @@ def _record_reading(input: Schema) -> _Reading:
     return _Reading(tuple(roots), fields)
 
 
+def _column_reader(input: Schema, column: ColumnSpec) -> tuple[str, str]:
+    """Return the function that reads a column of a table or a field of a record, and its dtype."""
+    return (_reader(column.dtype, column.key), column.dtype) if input.kind is Kind.TABLE else _item_type(column.dtype)
+
+
 def _item_reading(column: ColumnSpec, reader: str, *extra: str, shape: tuple[int, ...] | None = None) -> _Reading:
     lines = [f"ITEM = {_column(column, column.dtype, reader)}", *extra]
     if shape is not None:
@@ -227,19 +269,14 @@ def _item_reading(column: ColumnSpec, reader: str, *extra: str, shape: tuple[int
     return _Reading((reader, "Column"), "\n".join(lines))
 
 
-def _array_reading(input: Schema) -> _Reading:
+def _array_dtype(input: Schema) -> str:
     name = (input.dtype or "float64").removeprefix("torch.")
     dtype = {"bfloat16": "float32"}.get(name, name)
-    if re.match(r"(<|>|=|\|)?U\d+$|str", dtype):
-        dtype = "str"
-    reader = "strings" if dtype == "str" else _reader(dtype, "input", array=True)
-    column = ColumnSpec("input", dtype, nullable=reader in {"floats", "anything"})
-    shape = tuple((input.shape or (0,))[1:])
-    read = _item_reading(column, reader, f"DTYPE = np.dtype({_literal(dtype)})", shape=shape)
-    return _Reading(read.roots, read.fields, _own_parser(input, name))
+    return "str" if re.match(r"(<|>|=|\|)?U\d+$|str", dtype) else dtype
 
 
-def _own_parser(input: Schema, dtype: str) -> str:
+def _own_parser(input: Schema) -> str:
+    dtype = (input.dtype or "float64").removeprefix("torch.")
     if input.kind is Kind.TENSOR:
         made, value = "torch.Tensor", f"torch.from_numpy(parse_array(value)).to(torch.{dtype})"
     elif input.kind is Kind.SPARSE:

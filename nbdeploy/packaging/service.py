@@ -22,6 +22,11 @@ TEMPLATES = Path(__file__).parent / "templates"
 MAX_EXAMPLE = 2_000  # characters: the example is there to be read
 MAY_BREAK = "\x1f"  # never in JSON text, where it would be escaped
 
+CHECK_ROWS = """\
+if isinstance(sent, list) and len(sent) > MAX_ROWS:
+    return refuse(f"{len(sent)} rows are more than the {MAX_ROWS} of one request", [], 413)
+"""
+
 SHAPES = {
     Kind.TABLE: "[{...}, ...]",
     Kind.RECORD: "{...}",
@@ -38,7 +43,7 @@ def service_module(
     """
     field = request_field(input)
     by_row = not single and input.kind in ROW_KINDS
-    return _template("service.py.txt").substitute(
+    text = _template("service.py.txt").substitute(
         module=module,
         name=name,
         name_literal=json.dumps(name),
@@ -50,9 +55,12 @@ def service_module(
         promise_doc="; prediction i answers row i" if by_row else "",
         summary=_one_line(f"Predicts with the model of {name}."),
         predict_doc="Predict for each row." if by_row else "Predict for one input.",
-        predict_body=indent(_predict_body(by_row), " " * 8).strip(),
+        max_rows="MAX_ROWS = 100_000  # in one request\n" if by_row else "",
+        check_rows=indent(CHECK_ROWS, " " * 8).strip() if by_row else "",
+        predict_body=indent(_predict_body(by_row), " " * 4).strip(),
         example=_example(example),
     )
+    return text.replace("        \n", "")  # where there are no rows to count
 
 
 def bentofile(name: str, *, labels: Mapping[str, str] | None = None, python_version: str | None = None) -> str:
@@ -110,7 +118,7 @@ def _predict_body(by_row: bool) -> str:
     call = """\
 try:
     output = predict(value)
-except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
     logger.exception("the model refused a request that its schema allows")
     return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
 """

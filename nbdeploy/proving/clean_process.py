@@ -7,16 +7,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nbdeploy.errors import Diagnostic, GateError
 from nbdeploy.packaging.installed import installed
 from nbdeploy.packaging.package import Package
+from nbdeploy.packaging.schema import parse_name, request_field
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["ask_package", "process_environment", "run_package_tests"]
+__all__ = ["answer_bodies", "ask_package", "process_environment", "run_package_tests"]
 
 SECONDS = 1_800
 
@@ -49,6 +50,21 @@ def ask_package(
 def run_package_tests(folder: Path, package: Package) -> dict[str, Any]:
     """Run the package's own tests with pytest."""
     return _run(folder, package, {"action": "tests"})
+
+
+def answer_bodies(folder: Path, package: Package, bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Ask the written package what it answers to these bodies of requests: `{"predictions": ...}` or `{"error": ...}`.
+
+    Raises GateError NBD500: it broke down.
+    """
+    job = {
+        "action": "answer",
+        "bodies": [each.decode(errors="surrogateescape") for each in bodies],
+        "parse": parse_name(package.input),
+        "field": request_field(package.input),
+    }
+    report = _run(folder, package, job)
+    return report.get("answers") or [{"error": report.get("problem", "nothing")} for _ in bodies]
 
 
 _ROW_KINDS = frozenset({"table", "series", "array", "tensor", "sparse", "list"})

@@ -10,15 +10,21 @@ from nbdeploy.packaging.service import request_body
 from nbdeploy.proving.verdict import Proof
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["CONTRACT_VERSION", "contract_of", "request_bodies"]
+__all__ = ["CONTRACT_VERSION", "contract_of", "request_bodies", "single_bodies"]
 
 CONTRACT_VERSION = 1
 EXAMPLES = 10  # requests of one row in the contract; the tests hold all recorded rows
 ROWS_A_REQUEST = 1_000
 
 
-def contract_of(package: Package, recording: Recording, requests: Mapping[str, Any], proof: Proof) -> dict[str, Any]:
-    """Return the contract of a package as a JSON value."""
+def contract_of(
+    package: Package,
+    recording: Recording,
+    requests: Mapping[str, Any],
+    proof: Proof,
+    budgets: Mapping[str, float] | None = None,
+) -> dict[str, Any]:
+    """Return the contract of a package as a JSON value. `budgets` are the limits that were asked for."""
     path = recording.path
     return {
         "contract": CONTRACT_VERSION,
@@ -29,6 +35,7 @@ def contract_of(package: Package, recording: Recording, requests: Mapping[str, A
         "input": {**package.input.as_json(), "name": path.input.name},
         "output": {**package.output.as_json(), "name": path.output.label},
         "tolerance": package.tolerance.as_json(),
+        "budgets": dict(budgets or {}),
         "examples": list(_examples(package, requests)),
         "gates": proof.as_json(),
     }
@@ -54,6 +61,17 @@ def request_bodies(package: Package, requests: Mapping[str, Any]) -> tuple[list[
     parts = [(0, 1), *((start, start + ROWS_A_REQUEST) for start in range(1, len(rows), ROWS_A_REQUEST))]
     bodies = [dumps(request_body(package.input, rows[a:b])).encode() for a, b in parts]
     return bodies, [answers[a:b] for a, b in parts]
+
+
+def single_bodies(package: Package, requests: Mapping[str, Any], most: int = 100) -> list[bytes]:
+    """Return bodies of one recorded row each, of as many rows as there are up to `most`, from all over the recording."""
+    from json import dumps
+
+    rows = requests["rows"]
+    if not is_by_row(package):
+        return [dumps(request_body(package.input, rows)).encode()]
+    step = max(1, len(rows) // most)
+    return [dumps(request_body(package.input, [row])).encode() for row in rows[::step][:most]]
 
 
 def is_by_row(package: Package) -> bool:

@@ -264,6 +264,21 @@ class Probe:
         return {"rows": as_json(self.input), "predictions": schema.answer(self.expected)}
 
 
+def answer_bodies(job: dict[str, Any]) -> dict[str, Any]:
+    """What the package answers to bodies of requests: read by Python's own JSON, by the schema and by predict."""
+    sys.path.insert(0, job["package"])
+    package = importlib.import_module(job["module"])
+    schema = importlib.import_module(f"{job['module']}.schema")
+    found: list[dict[str, Any]] = []
+    for body in job["bodies"]:
+        try:
+            value = getattr(schema, job["parse"])(json.loads(body)[job["field"]])
+            found.append({"predictions": schema.answer(package.predict(value))})
+        except Exception as problem:
+            found.append({"error": in_short(problem)})
+    return {"answers": found}
+
+
 def in_short(problem: BaseException) -> str:
     """Return an error's kind and the first line of its text: what follows, as a rule, are general hints."""
     lines = [line for line in str(problem).splitlines() if line.strip()]
@@ -318,13 +333,17 @@ def run_tests(job: dict[str, Any]) -> dict[str, Any]:
     return {"status": int(status), "tests": outcomes}
 
 
+def ask(job: dict[str, Any]) -> dict[str, Any]:
+    return Probe(job).run()
+
+
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     guard = Guard(set(job["absent"]))
     sys.meta_path.insert(0, guard)
     sys.dont_write_bytecode = True
     try:
-        report = run_tests(job) if job["action"] == "tests" else Probe(job).run()
+        report = {"tests": run_tests, "ask": ask, "answer": answer_bodies}[job["action"]](job)
     except BaseException as problem:
         report = {
             "crash": "".join(traceback.format_exception(problem))[-4000:],

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.values import Kind
 from nbdeploy.clock import Clock
-from nbdeploy.errors import GateError
+from nbdeploy.errors import EnvironmentProblem, GateError
 from nbdeploy.packaging.export import Wishes, droppable_columns, export
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.tests_tree import carried_tests
 from nbdeploy.packaging.tolerance import STRICT
-from nbdeploy.progress import Event
-from nbdeploy.proving.clean_process import ask_package, run_package_tests
-from nbdeploy.proving.contract import contract_of, request_bodies
+from nbdeploy.progress import Event, State
+from nbdeploy.proving.budget import budget
+from nbdeploy.proving.clean_process import answer_bodies, ask_package, run_package_tests
+from nbdeploy.proving.contract import contract_of, request_bodies, single_bodies
 from nbdeploy.proving.faithful import faithful
+from nbdeploy.proving.fuzzing import Known
 from nbdeploy.proving.portable import Portable, portable, stays_native
 from nbdeploy.proving.reproduce import reproduce
+from nbdeploy.proving.robust import robust
 from nbdeploy.proving.rowwise import rowwise
 from nbdeploy.proving.served import served
+from nbdeploy.proving.server import running
 from nbdeploy.proving.tested import tested
 from nbdeploy.proving.verdict import Outcome, Proof, Verdict
 from nbdeploy.recording.recording import Recording
@@ -30,11 +35,12 @@ from nbdeploy.request import OnnxWish
 
 if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
+    from nbdeploy.proving.server import ServedBento
 
-__all__ = ["Proven", "ask_bento", "prove"]
+__all__ = ["Budget", "Proven", "ask_bento", "prove"]
 
 
-NOT_YET = ("robust", "budget", "safe", "better")
+NOT_YET = ("safe", "better")
 AUTO = OnnxWish()
 NOTHING_ASKED: Mapping[str, Any] = {"rows": [], "predictions": []}
 
@@ -55,6 +61,7 @@ def prove(
     folder: Path,
     allowed: frozenset[str],
     clock: Clock,
+    limits: Mapping[str, float] | None = None,
     onnx: OnnxWish = AUTO,
 ) -> Proven:
     """Write the package to `folder` and prove it there; raises GateError at the first failed gate that is not allowed.
@@ -66,11 +73,11 @@ def prove(
     native = _asked(recording, wishes, folder, clock)
     _stop_early(proof, _answers(recording, native), allowed, clock)
     found, chosen = _ported(recording, native, folder, onnx, clock)
-    package, verdict = _finished(recording, chosen, found, proof, folder, clock)
+    package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
     if verdict.outcome is Outcome.FAIL and chosen is not native:
         found = stays_native(f"the package's tests fail with ONNX: {verdict.reason}", onnx)
         chosen = native
-        package, verdict = _finished(recording, chosen, found, proof, folder, clock)
+        package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
     for each in (*_answers(recording, chosen), found.verdict, verdict):
         proof = _judged(proof, each, allowed, clock)
     for gate in NOT_YET:
@@ -126,23 +133,97 @@ def _ported(
 
 
 def _finished(
-    recording: Recording, asked: _Asked, found: Portable, proof: Proof, folder: Path, clock: Clock
+    recording: Recording,
+    asked: _Asked,
+    found: Portable,
+    proof: Proof,
+    folder: Path,
+    clock: Clock,
+    limits: Mapping[str, float] | None,
 ) -> tuple[Package, Verdict]:
     """Write the package as it is to be, with its contract, and run its tests."""
     with clock.stage("export", "writing the package"):
         for each in (*_answers(recording, asked), found.verdict):
             proof += each
-        contract = contract_of(export(recording, asked.wishes), recording, asked.requests, proof)
+        contract = contract_of(export(recording, asked.wishes), recording, asked.requests, proof, limits)
         package = _written(export(recording, replace(asked.wishes, contract=contract)), folder)
     with clock.stage("prove", "running the package's tests"):
         return package, tested(run_package_tests(folder, package), carried_tests(recording))
 
 
-def ask_bento(proven: Proven, bento: BuiltBento, allowed: frozenset[str], clock: Clock) -> Proven:
-    """Start the built Bento and ask it the recorded rows over HTTP."""
-    bodies, expected = request_bodies(proven.package, proven.requests)
-    verdict = served(bento, bodies, expected, clock.progress, proven.package.tolerance)
-    return replace(proven, proof=_accepted(proven.proof, verdict, allowed))  # it has told its progress itself
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What the gate `budget` judges by: the limits, and the figures of the version before, where there is one."""
+
+    limits: Mapping[str, float]
+    before: Mapping[str, Any] | None = None
+    when_quiet: Callable[[], object] = lambda: None  # waits until nothing else that this process does is in the figures
+
+
+def ask_bento(proven: Proven, bento: BuiltBento, asked: Budget, allowed: frozenset[str], clock: Clock) -> Proven:
+    """Start the built Bento, and hand the running server to the gates that ask it, one after the other.
+
+    `robust` comes last: what it sends may leave its marks on the figures of `budget`. A gate that brings the server down
+    has failed; where that is allowed, the next one gets a new server.
+    """
+    waiting = _questions(proven, bento, asked, clock)
+    proof = proven.proof
+    while waiting:
+        gate = next(iter(waiting))
+        clock.progress(Event(gate, "start", f"starting {bento.tag}", part_of="prove"))
+        try:
+            with running(bento) as server:
+                proof = _timed(proof, gate, waiting.pop(gate), server, allowed, clock)
+                while waiting and server.is_ready():
+                    gate = next(iter(waiting))
+                    clock.progress(Event(gate, "start", part_of="prove"))
+                    proof = _timed(proof, gate, waiting.pop(gate), server, allowed, clock)
+        except EnvironmentProblem as problem:
+            proof = _judged(proof, _failed_by(gate, problem), allowed, clock)
+            for left in waiting.keys() - {gate}:
+                proof = _judged(proof, Verdict(left, Outcome.SKIP, "the server does not start"), allowed, clock)
+            break
+    return replace(proven, proof=proof)
+
+
+def _failed_by(gate: str, problem: EnvironmentProblem) -> Verdict:
+    return Verdict(gate, Outcome.FAIL, problem.diagnostics[0].message, {}, problem.diagnostics)
+
+
+_Question = Callable[["ServedBento"], Verdict]
+
+
+def _questions(proven: Proven, bento: BuiltBento, asked: Budget, clock: Clock) -> dict[str, _Question]:
+    """Return what each gate asks of a running server."""
+    package, requests = proven.package, proven.requests
+    bodies, expected = request_bodies(package, requests)
+    known = Known(package.input, requests["rows"], requests["predictions"])
+    singles = single_bodies(package, requests)
+
+    def package_says(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+        return answer_bodies(proven.folder, package, bodies)
+
+    def measured(server: ServedBento) -> Verdict:
+        asked.when_quiet()
+        return budget(server, bento, singles, asked.limits, asked.before)
+
+    return {
+        "served": lambda server: served(server, bento.version, bodies, expected, clock.progress, package.tolerance),
+        "budget": measured,
+        "robust": lambda server: robust(server, known, package_says, clock.progress, package.tolerance),
+    }
+
+
+def _timed(
+    proof: Proof, gate: str, question: _Question, server: ServedBento, allowed: frozenset[str], clock: Clock
+) -> Proof:
+    """Ask one question, and tell how long it took."""
+    began = time.monotonic()
+    try:
+        verdict = question(server)
+    except EnvironmentProblem as problem:
+        verdict = _failed_by(gate, problem)
+    return _judged(proof, verdict, allowed, clock, time.monotonic() - began)
 
 
 def _asked(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -> _Asked:
@@ -189,10 +270,12 @@ def _written(package: Package, folder: Path) -> Package:
     return package
 
 
-def _judged(proof: Proof, verdict: Verdict, allowed: frozenset[str], clock: Clock) -> Proof:
+def _judged(
+    proof: Proof, verdict: Verdict, allowed: frozenset[str], clock: Clock, seconds: float | None = None
+) -> Proof:
     """Tell a verdict, and add it to the proof."""
-    state = {Outcome.PASS: "done", Outcome.FAIL: "fail", Outcome.SKIP: "skip"}[verdict.outcome]
-    clock.progress(Event(verdict.gate, state, verdict.reason, part_of="prove"))  # type: ignore[arg-type]
+    state: State = {Outcome.PASS: "done", Outcome.FAIL: "fail", Outcome.SKIP: "skip"}[verdict.outcome]  # type: ignore[assignment]
+    clock.progress(Event(verdict.gate, state, verdict.reason, part_of="prove", seconds=seconds))
     return _accepted(proof, verdict, allowed)
 
 

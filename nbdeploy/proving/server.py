@@ -45,6 +45,31 @@ class ServedBento:
     def url(self) -> str:
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def address(self) -> tuple[str, int]:
+        return self.host, self.port
+
+    def processes(self) -> dict[int, float]:
+        """Return the living processes of the server by their ids, with their resident memory in MB."""
+        import psutil  # BentoML needs it, too
+
+        found = {}
+        with contextlib.suppress(psutil.Error):
+            first = psutil.Process(self.process)
+            for each in (first, *first.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    if each.status() != psutil.STATUS_ZOMBIE:
+                        found[each.pid] = each.memory_info().rss / 2**20
+        return found
+
+    def memory_mb(self) -> float:
+        """Return the resident memory of all of the server's processes."""
+        return sum(self.processes().values())
+
+    def is_ready(self) -> bool:
+        """Tell whether the server says that it can answer."""
+        return _is_ready(self.host, self.port)
+
     def log_tail(self, lines: int = TAIL_LINES) -> str:
         """Return the last lines of the server's log."""
         return _tail(self.log, lines)

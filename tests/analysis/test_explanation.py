@@ -124,7 +124,11 @@ def test_the_user_said_it_in_an_option_a_magic_or_the_settings_in_this_order() -
         ([("predict", "X_new = [[1, 2]]\nknn.predict(X_new)")], "X_new", "knn.predict(X_new)"),
         ([("predict", "X_new = [[1, 2]]\nprint(knn.predict(X_new))")], "X_new", "knn.predict(X_new)"),
         (["rows = [[1, 2]]", ("predict", "y = knn.predict(rows)\ny")], "rows", "y"),
-        (["rows = [[1, 2]]", ("predict", "y = knn.predict(rows)\nimport requests\nrequests.post('x')\ny")], "rows", "y"),
+        (
+            ["rows = [[1, 2]]", ("predict", "y = knn.predict(rows)\nimport requests\nrequests.post('x')\ny")],
+            "rows",
+            "y",
+        ),
         (["rows = [[1, 2]]", ("predict", "y = knn.predict(rows)\nprint(treshold)")], "rows", "y"),
         (
             [

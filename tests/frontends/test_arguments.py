@@ -79,6 +79,7 @@ def test_parameters_are_read_as_papermill_reads_them(text: str) -> None:
         ("--budget p99_ms=fast", r"'p99_ms=fast' is not of the form KEY=NUMBER"),
         ("--budget p99_ms=-1", r"'p99_ms=-1' is not of the form KEY=NUMBER"),
         ("--budget p99_ms=nan", r"'p99_ms=nan' is not of the form KEY=NUMBER"),
+        ("--budget p99=20", r"'p99' is not a limit \(did you mean 'p99_ms'\?\)"),
         ("--input my-frame", r"'my-frame' is not a variable's name"),
         ("-p epochs", r"expected 2 arguments"),
         ("--from kernel", r"needs a live kernel"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -14,6 +15,7 @@ from nbdeploy.analysis.explanation import explain
 from nbdeploy.frontends.graph import graph_svg
 from nbdeploy.frontends.graph_layout import Box, Layout, Link, laid_out
 from nbdeploy.frontends.text_width import elided, mono_width, sans_width
+from nbdeploy.reading import open_notebook
 from tests.analysis.notebooks import program_of
 from tests.analysis.test_explanation import CHURN
 
@@ -164,3 +166,10 @@ def test_every_link_goes_down_and_boxes_of_a_lane_follow_their_order(graph: tupl
 def test_texts_are_cut_to_their_room(text: str, shown: str) -> None:
     assert elided(text, 100.0, 10.0) == shown
     assert mono_width(elided(text, 100.0, 10.0), 10.0) <= 100
+
+
+def test_the_graph_in_the_docs_is_the_one_that_is_drawn() -> None:
+    root = Path(__file__).parent.parent.parent
+    notebook = root / "example_notebooks" / "churn.ipynb"
+    drawn = graph_svg(explain(open_notebook(notebook)), notebook.name)
+    assert (root / "docs" / "images" / "churn.svg").read_text(encoding="utf-8") == drawn

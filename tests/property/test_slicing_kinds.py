@@ -67,7 +67,7 @@ def sliced(source: str, name: str) -> list[str]:
     return [each.source.rstrip() for each in found.statements]
 
 
-laws = settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+laws = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")

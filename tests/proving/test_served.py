@@ -109,19 +109,21 @@ def test_the_gate_passes_where_http_answers_as_the_notebook_did(iris: tuple[Buil
     bento, frame, expected = iris
     events: list[Event] = []
     wanted = [part.tolist() for part in (expected[:1], expected[1:70], expected[70:])]
-    verdict = served(bento, iris_requests(frame), wanted, events.append)
+    with running(bento) as server:
+        verdict = served(server, bento.version, iris_requests(frame), wanted, events.append)
     assert (verdict.outcome, verdict.figures["rows"], verdict.figures["requests"]) == (Outcome.PASS, 150, 3)
     assert verdict.figures["mismatches"] == 0
     assert verdict.figures["largest_difference"] < 1e-12
     assert verdict.figures["ready_seconds"] > 0
-    assert [events[0].state, events[-1].state] == ["start", "done"]
+    assert [(each.done, each.total) for each in events] == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_the_gate_fails_and_names_the_first_row_that_differs(mixed: BuiltBento, mixed_server: ServedBento) -> None:
+def test_the_gate_fails_and_names_the_first_row_that_differs(mixed_server: ServedBento) -> None:
     body = {"rows": [ROW, {**ROW, "Pclass": 1}, {**ROW, "Pclass": 2}]}
     right = predict(mixed_server, body).json["predictions"]
     wrong = [right[0], right[1] + 1e-3, right[2] * (1 + 1e-12)]
-    verdict = served(mixed, [json.dumps({"rows": [ROW]}).encode(), json.dumps(body).encode()], [right[:1], wrong])
+    bodies = [json.dumps({"rows": [ROW]}).encode(), json.dumps(body).encode()]
+    verdict = served(mixed_server, "7", bodies, [right[:1], wrong])
     assert verdict.outcome is Outcome.FAIL
     assert f"the first is row 2: expected {wrong[1]}, got {right[1]}" in verdict.reason
     assert (verdict.figures["mismatches"], verdict.figures["rows"]) == (1, 4)
@@ -130,26 +132,27 @@ def test_the_gate_fails_and_names_the_first_row_that_differs(mixed: BuiltBento, 
 
 
 @pytest.mark.parametrize(("expected", "reason"), [([[1.0, 2.0]], "2 predictions expected, got 1"), ([[True]], "row 0")])
-def test_the_gate_fails_on_another_number_or_kind_of_answers(mixed: BuiltBento, expected: Any, reason: str) -> None:
-    verdict = served(mixed, [json.dumps({"rows": [ROW]}).encode()], expected)
+def test_the_gate_fails_on_another_number_or_kind_of_answers(
+    mixed_server: ServedBento, expected: Any, reason: str
+) -> None:
+    verdict = served(mixed_server, "7", [json.dumps({"rows": [ROW]}).encode()], expected)
     assert (verdict.outcome, reason in verdict.reason) == (Outcome.FAIL, True)
 
 
-def test_the_gate_fails_with_the_server_log_where_the_service_breaks(mixed: BuiltBento) -> None:
-    verdict = served(mixed, [json.dumps({"rows": [{**ROW, "Name": "crash"}]}).encode()], [[1.0]])
+def test_the_gate_fails_with_the_server_log_where_the_service_breaks(mixed_server: ServedBento) -> None:
+    verdict = served(mixed_server, "7", [json.dumps({"rows": [{**ROW, "Name": "crash"}]}).encode()], [[1.0]])
     assert verdict.outcome is Outcome.FAIL
     assert "request 0 got status 500" in verdict.reason
     assert "RuntimeError: broken artifact" in verdict.reason
 
 
 @pytest.mark.parametrize("process", ["bentoml", "_bentoml_impl.worker.service"])
-def test_the_gate_fails_with_the_last_words_of_a_server_that_does_not_start(tmp_path: Path, process: str) -> None:
+def test_a_server_that_does_not_start_is_told_with_its_last_words(tmp_path: Path, process: str) -> None:
     code = f"import sys\nif {process!r} in sys.orig_argv: raise OSError('artifact is gone')\ndef predict(x): return x\n"
     folder = packages.write_package(tmp_path / "p", "texts", code, packages.TEXTS, packages.TEXTS)
-    verdict = served(build(folder, "broken", str(len(process)), {}), [b"{}"], [[]])
-    assert verdict.outcome is Outcome.FAIL
-    assert "OSError: artifact is gone" in verdict.reason
-    assert verdict.diagnostics[0].code == "NBD637"
+    with pytest.raises(EnvironmentProblem, match="OSError: artifact is gone") as raised, running(folder):
+        pass
+    assert raised.value.diagnostics[0].code == "NBD637"
 
 
 def test_every_answer_carries_request_id_and_version(mixed_server: ServedBento) -> None:

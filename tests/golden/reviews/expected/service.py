@@ -5,8 +5,8 @@
     BentoML's own   /healthz /livez /readyz /metrics /docs.json /schema.json
 
 Every answer has the headers X-Request-Id (the client's own, where it sent one) and X-Model-Version. A request that
-can't be answered gets 400 and {"error": ..., "problems": [{"row", "field", "message"}, ...]}; one that the model itself
-refuses, 422.
+can't be answered gets 400 and {"error": ..., "problems": [{"row", "field", "message"}, ...]}; one that does not come to
+its end, 408; one that is too large, 413; one that the model itself refuses, 422.
 What is JSON and what is data is decided in `reviews/schema.py`.
 
     curl localhost:3000/predict -H 'Content-Type: application/json' -d '
@@ -15,6 +15,9 @@ What is JSON and what is data is decided in `reviews/schema.py`.
 
 from __future__ import annotations
 
+import asyncio
+import ctypes
+import gc
 import json
 import logging
 import re
@@ -26,6 +29,8 @@ import bentoml
 from pydantic import PrivateAttr, WithJsonSchema
 from pydantic_core import from_json, to_json
 from starlette.applications import Starlette
+from starlette.background import BackgroundTask
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -38,6 +43,10 @@ if TYPE_CHECKING:
 
 NAME = "reviews"
 MAX_BODY = 64 * 1024 * 1024  # bytes
+MAX_ROWS = 100_000  # in one request
+BODY_SECONDS = 60.0  # a body has come by then, and
+SILENCE_SECONDS = 5.0  # between two pieces of it no more than these
+LARGE_BODY = 1024 * 1024  # bytes: the memory that such a request took is given back
 CONTRACT = (Path(__file__).parent / "contract.json").read_bytes()
 SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -62,28 +71,60 @@ async def contract(request: Request) -> Response:
     return Response(CONTRACT, media_type="application/json")
 
 
-async def body_of(request: Request) -> bytes | None:
-    """The body as it came; None where it is larger than `MAX_BODY`."""
+class Unread(Exception):
+    """The body can't be taken as it comes; `status` and the text are the answer."""
+
+    def __init__(self, status: int, error: str) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+async def body_of(request: Request) -> bytes:
+    """The body as it came. Raises Unread: it is encoded, too large, too slow, or breaks off."""
+    too_large = Unread(413, f"the body is larger than {MAX_BODY} bytes")
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise Unread(415, "send the body as it is, without a Content-Encoding")
     if int(request.headers.get("content-length", 0)) > MAX_BODY:
-        return None
+        raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY:
-            return None
+    now = asyncio.get_running_loop().time
+    end = now() + BODY_SECONDS
+    try:
+        async with asyncio.timeout(SILENCE_SECONDS) as limit:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise too_large
+                limit.reschedule(min(now() + SILENCE_SECONDS, end))
+    except TimeoutError:
+        raise Unread(408, "the body did not come to its end in time") from None
+    except ClientDisconnect:
+        raise Unread(400, "the body ended before its Content-Length") from None
     return bytes(body)
+
+
+def give_memory_back() -> None:
+    """What a large request took is free by now, but the C library keeps it unless it is asked."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's
+    if trim is not None:
+        trim(0)
 
 
 class PredictRequest(bentoml.IODescriptor):
     """The body of POST /predict, kept as it came: `schema.py` reads it, for it names each row and field at fault."""
 
     input: Annotated[Any, WithJsonSchema(input_schema())]
-    _body: bytes | None = PrivateAttr(default=None)
+    _body: bytes = PrivateAttr(default=b"")
+    _unread: Unread | None = PrivateAttr(default=None)
 
     @classmethod
     async def from_http_request(cls, request: Request, serde: object) -> PredictRequest:
         received = cls.model_construct()
-        received._body = await body_of(request)
+        try:
+            received._body = await body_of(request)
+        except Unread as unread:
+            received._unread = unread
         return received
 
 
@@ -107,30 +148,47 @@ class Service:
     @bentoml.api(route="/predict", output_spec=PredictAnswer)
     def predict(self, request: PredictRequest, /) -> Response:
         """Predict for each row."""
-        if request._body is None:
-            return refuse(f"the body is larger than {MAX_BODY} bytes", [], 413)
-        try:
-            sent = read(request._body)
-            value = parse_input(sent)
-        except BadRequest as bad:
-            return refuse(str(bad), bad.problems)
-        if not sent:
-            return respond({"predictions": [], "version": version()})
-        try:
-            output = predict(value)
-        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
-            logger.exception("the model refused a request that its schema allows")
-            return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
-        if rows_of(output) != len(sent):
-            raise RuntimeError(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted")
-        predictions = answer(output)
-        return respond({"predictions": predictions, "version": version()})
+        if request._unread is not None:
+            return refuse_unread(request._unread)
+        response = answered(request._body)
+        if len(request._body) > LARGE_BODY:
+            response.background = BackgroundTask(give_memory_back)
+        return response
+
+
+def answered(body: bytes) -> Response:
+    """The answer to a request whose body is here."""
+    try:
+        sent = read(body)
+        if isinstance(sent, list) and len(sent) > MAX_ROWS:
+            return refuse(f"{len(sent)} rows are more than the {MAX_ROWS} of one request", [], 413)
+        value = parse_input(sent)
+    except BadRequest as bad:
+        return refuse(str(bad), bad.problems)
+    if not sent:
+        return respond({"predictions": [], "version": version()})
+    try:
+        output = predict(value)
+    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+        logger.exception("the model refused a request that its schema allows")
+        return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
+    if rows_of(output) != len(sent):
+        raise RuntimeError(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted")
+    predictions = answer(output)
+    return respond({"predictions": predictions, "version": version()})
+
+
+def refuse_unread(unread: Unread) -> Response:
+    response = refuse(str(unread), [], unread.status)
+    if unread.status == 408:
+        response.headers["connection"] = "close"  # whatever else comes on it is no request
+    return response
 
 
 def read(body: bytes) -> Any:
     """The value of the field `input`. Raises BadRequest."""
     try:
-        request = from_json(body, allow_inf_nan=False)
+        request = from_json(body)  # takes NaN and Infinity, too: the schema refuses them by row and field
     except ValueError as error:
         raise BadRequest([{"row": None, "field": None, "message": f"the body is not JSON: {error}"}]) from None
     if not isinstance(request, dict) or "input" not in request:

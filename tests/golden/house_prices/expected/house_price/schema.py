@@ -16,6 +16,7 @@ import pandas as pd
 
 MAX_PROBLEMS = 20  # named in one answer
 NEVER_MISSING = "null, and this field was never missing in the data"
+NOT_FINITE = "NaN, Infinity and numbers beyond 1.8e308 are not JSON; a missing number is null"
 FLOATS = frozenset({"float16", "float32", "float64"})
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 JSON_TYPES: dict[str, dict[str, Any]] = {
@@ -84,6 +85,24 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
+def _check_numbers(values: list[Any], fault: Fault) -> bool:
+    """Whether all numbers, at any depth, are JSON: NaN, Infinity and 1e400 are not. Names each value that has them."""
+    if {float, list, dict}.isdisjoint(set(map(type, values))):
+        return True
+    wrong = [position for position, value in enumerate(values) if not _is_finite(value)]
+    for position in wrong:
+        fault(position, NOT_FINITE)
+    return not wrong
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
 def _check(values: list[Any], column: Column, fault: Fault, types: set[type], expected: str) -> bool:
     """Whether all values are of these types; names each that is not. One pass in C where all is well."""
     accepted = types | {type(None)} if column.nullable or not column.required else types
@@ -97,6 +116,7 @@ def _check(values: list[Any], column: Column, fault: Fault, types: set[type], ex
 
 def floats(values: list[Any], column: Column, fault: Fault) -> Any:
     """Read numbers; null is a missing one. JSON lacks the infinities: they are the texts "Infinity" and "-Infinity"."""
+    sent = values
     if str in set(map(type, values)):
         values = [INFINITIES.get(value, value) if type(value) is str else value for value in values]
     if not _check(values, column, fault, {int, float}, "a number"):
@@ -107,6 +127,8 @@ def floats(values: list[Any], column: Column, fault: Fault) -> Any:
         for position, value in enumerate(values):
             if type(value) is int and abs(value) > 1.7976931348623157e308:
                 fault(position, "the number is too large")
+        return None
+    if not np.isfinite(numbers).all() and not _check_numbers(sent, fault):
         return None
     with np.errstate(over="ignore"):
         return numbers.astype(column.dtype) if column.dtype in FLOATS else pd.array(values, dtype=column.dtype)
