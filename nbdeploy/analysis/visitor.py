@@ -372,6 +372,8 @@ class Visitor:
         for target in node.targets:
             if isinstance(target, ast.Attribute | ast.Subscript):
                 self._change(roots(target))
+            for name in plain_targets(target):
+                self._read(name)  # it must be there
             self.visit(target)
 
     # calls ----------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from nbdeploy.analysis.slicing import Target, slice_for
@@ -67,7 +67,13 @@ def sliced(source: str, name: str) -> list[str]:
     return [each.source.rstrip() for each in found.statements]
 
 
-laws = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+laws = settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.generate, Phase.shrink],  # `explain` traces every line of every run
+    suppress_health_check=list(HealthCheck),
+)
 
 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")

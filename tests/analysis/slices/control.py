@@ -152,6 +152,18 @@ CONTROL = [
         "del x",
     ),
     case(
+        "a name that is deleted where another is needed",
+        "x",
+        """
+        a = [1]
+        x = 0
+        if not x:
+            del a
+            a = [x]
+            x = len(a)
+        """,
+    ),
+    case(
         "several statements on a line",
         "b",
         "a = 1; b = a + 1; c = 3",

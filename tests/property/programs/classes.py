@@ -165,8 +165,8 @@ for place, each in enumerate(boxes):
 
 getattr(<box>, 'inner', <box 2>).n = <number>
 
-<box>.inner = {'it': <items>}
-<box>.inner['it'].append(<number>)
+<box>.held = {'it': <items>}
+<box>.held['it'].append(<number>)
 
 with <box> as entered:
     entered.append(<number>)

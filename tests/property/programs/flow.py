@@ -20,7 +20,7 @@ random.seed(0)
 i, j, k = 1, 2, 3
 a, b, c = [1], [2, 3], []
 w, word, turns = 0, 'abc', 3
-rows, d, queue, groups = [[4], [5, 6]], {'n': 7, 'it': [8]}, deque([1]), defaultdict(list)
+rows, d, queue, groups = [[4], [5, 6]], {'n': 7, 'it': [8]}, deque([[1]]), defaultdict(list)
 it = other = iter([1, 2])
 Path('one.txt').write_text('1')
 open('two.json', 'w').write('[2]')
@@ -106,7 +106,7 @@ rows = rows[-3:]
 
 rows = rows + [<items>]
 
-rows = [row for row in rows if row is not <items>]
+rows = [row for row in rows if row is not <items>] or [[4]]
 
 rows = deepcopy(rows)
 

@@ -97,7 +97,7 @@ except IndexError:
 
 with suppress(IndexError):
 <body>
-    <items>[<constant>].bit_length()
+    abs(<items>[<constant>])
 <body 2>
 
 with StringIO("text") as text:
