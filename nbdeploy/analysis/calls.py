@@ -9,6 +9,7 @@ from nbdeploy.analysis.display import method_name
 from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.knowledge import Condition, names_origin
 from nbdeploy.analysis.pseudo_names import FILES, UNKNOWN_FILE, file_name, random_stream
+from nbdeploy.analysis.targets import given_to
 from nbdeploy.analysis.walking import walk
 
 __all__ = ["LibraryCalls", "is_true"]
@@ -203,7 +204,7 @@ def _meets(value: ast.expr, condition: Condition) -> bool:
 
 def _only_path(call: ast.Call) -> str | None:
     """Return the one literal among the arguments that looks like the path of a file, if there is just one."""
-    texts = [each for each in (*call.args, *(keyword.value for keyword in call.keywords)) if _is_text(each)]
+    texts = [each for each in given_to(call) if _is_text(each)]
     paths = [each.value for each in texts if isinstance(each, ast.Constant) and _looks_like_path(str(each.value))]
     return str(paths[0]) if len(paths) == 1 else None
 

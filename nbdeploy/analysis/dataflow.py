@@ -225,6 +225,11 @@ class _Moment:
         found = self.heap.reached(names, self.now)
         return found | self.heap.reached(names, self.now + 1) if self.in_blocks else found
 
+    def _points_to(self, name: str) -> frozenset[int]:
+        """Return the objects that a name itself may be while the statement runs."""
+        found = self.heap.points_to(name, self.now)
+        return found | self.heap.points_to(name, self.now + 1) if name in self.inner else found
+
     def _changes(self, code: list[Code]) -> tuple[set[Atom], set[Atom]]:
         """Return the objects (and pseudo-names) that the statement is known to change, and those that it may change."""
         effects = self.effects
@@ -249,8 +254,7 @@ class _Moment:
         reached = self._objects([name])
         if reached & self.heap.code.keys():
             return reached
-        inner = self.heap.points_to(name, self.now + 1) if name in self.inner else NOTHING
-        return self.heap.points_to(name, self.now) | inner
+        return self._points_to(name)
 
     def _is_called_by_name(self, code: Code) -> bool:
         """What a call by its own name changes of its arguments is among the statement's effects already."""
@@ -271,9 +275,7 @@ class _Moment:
         return self._streams(drawn)
 
     def _is_settled(self, name: str) -> bool:
-        objects = self.heap.points_to(name, self.now) | (
-            self.heap.points_to(name, self.now + 1) if name in self.inner else NOTHING
-        )
+        objects = self._points_to(name)
         return bool(objects) and objects <= self.heap.settled
 
     def _streams(self, names: Iterable[str]) -> frozenset[str]:

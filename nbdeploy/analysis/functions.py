@@ -11,9 +11,9 @@ from nbdeploy.analysis.scopes import Scope, declared_outer, local_names
 from nbdeploy.analysis.sharing import CODE, How, Share
 from nbdeploy.analysis.statement import Statement
 from nbdeploy.analysis.summary import Summary
-from nbdeploy.analysis.targets import argument_names, roots
+from nbdeploy.analysis.targets import argument_names, given_to, roots
 from nbdeploy.analysis.visitor import Visitor
-from nbdeploy.analysis.walking import children, walk
+from nbdeploy.analysis.walking import children, outside_code, walk
 
 __all__ = ["summaries_of", "summary_of"]
 
@@ -21,13 +21,13 @@ FunctionDef = ast.FunctionDef | ast.AsyncFunctionDef
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 
-def summaries_of(statements: Iterable[Statement], imported: Imported) -> dict[int, Summary]:
+def summaries_of(statements: Iterable[Statement]) -> dict[int, Summary]:
     """Return, by the index of the statement that makes them, what calls of the notebook's functions do.
 
     A parameter that is handed on to a function which changes its own is changed: the least solution over the call graph,
     in which a name stands for all functions that it ever means.
     """
-    found = {each.index: summary_of(each.node, imported) for each in statements if _makes_code(each)}
+    found = {each.index: each.summary for each in statements if each.summary is not None}
     named = [(each.effects.defs, found[each.index]) for each in statements if each.index in found]
     changing = {name for names, summary in named if summary.parameters for name in names}
     growing = True
@@ -41,10 +41,6 @@ def summaries_of(statements: Iterable[Statement], imported: Imported) -> dict[in
                 growing |= not each.effects.defs <= changing
                 changing |= each.effects.defs
     return found
-
-
-def _makes_code(statement: Statement) -> bool:
-    return any(each.other == CODE for each in statement.effects.aliases)
 
 
 def summary_of(node: ast.AST, imported: Imported) -> Summary:
@@ -78,7 +74,12 @@ def _of_method(node: ast.AST, imported: Imported) -> Summary:
 def _summary_of_generator(node: ast.GeneratorExp, imported: Imported) -> Summary:
     visitor = Visitor(imported, inside=True)
     visitor.visit(node)
-    return Summary(changes=frozenset(visitor.mutates | (visitor.may_change - visitor.calls)), is_generator=True)
+    return Summary(changes=frozenset(_changed_by(visitor)), is_generator=True)
+
+
+def _changed_by(visitor: Visitor) -> set[str]:
+    """Return what the visited code changes or may change; calling a function changes it no further than its summary says."""
+    return visitor.mutates | (visitor.may_change - visitor.calls)
 
 
 def _functions_in(node: ast.AST) -> Iterator[ast.AST]:
@@ -100,25 +101,26 @@ def _summary_of_function(node: FunctionDef | ast.Lambda, imported: Imported) -> 
         visitor.visit(each)
     inner = _inner(body, imported)
     parameters = argument_names(node.args)
+    changing = _changed_by(inner)
     surely = _changed_parameters(inner, body, parameters, inner.mutates)
-    changed = _changed_parameters(inner, body, parameters, inner.mutates | (inner.may_change - inner.calls))
+    changed = _changed_parameters(inner, body, parameters, changing)
     with_default = _with_default(node.args)
+    yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in walk(node))
     own = {node.name} if not isinstance(node, ast.Lambda) and changed & with_default else set()
-    globals_changed = _reached_by_changes(inner, inner.mutates | (inner.may_change - inner.calls))
-    globals_changed -= (names - outer) | {CODE}
+    globals_changed = _reached_by_changes(inner, changing) - (names - outer) - {CODE}
     return Summary(
         parameters=changed,
         surely=surely,
         order=tuple(each.arg for each in (*node.args.posonlyargs, *node.args.args)),
         all_parameters=frozenset(parameters),
         # a list as default lives on
-        changes=frozenset(visitor.mutates | (visitor.may_change - visitor.calls) | own | globals_changed),
+        changes=frozenset(_changed_by(visitor) | own | globals_changed),
         rebinds=frozenset(visitor.defs & outer),
         hands=frozenset(_handed_on(body, parameters)),
         keeps=frozenset(_kept(inner, changed, parameters)),
         with_default=with_default,
-        answers=_answers(inner, node, body),
-        is_generator=any(isinstance(each, ast.Yield | ast.YieldFrom) for each in walk(node)),
+        answers=None if yields or isinstance(node, ast.AsyncFunctionDef) else _answers(inner, node, body),
+        is_generator=yields,
     )
 
 
@@ -130,16 +132,14 @@ def _inner(body: list[ast.stmt], imported: Imported) -> Visitor:
     return visitor
 
 
-def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, body: list[ast.stmt]) -> frozenset[str] | None:
+def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, body: list[ast.stmt]) -> frozenset[str]:
     """Return the names whose objects the answer may be or hold, through all the names inside."""
-    if isinstance(node, ast.AsyncFunctionDef) or any(
-        isinstance(each, ast.Yield | ast.YieldFrom) for each in walk(node)
-    ):
-        return None
     if isinstance(node, ast.Lambda):
         found = visitor.reachable(node.body)
     else:
-        returned = [each.value for each in _own_returns(body) if each.value is not None]
+        returned = [
+            each.value for each in outside_code(node) if isinstance(each, ast.Return) and each.value is not None
+        ]
         found = {name for each in returned for name in visitor.reachable(each)}
     growing = True
     while growing:
@@ -148,16 +148,6 @@ def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, body: list[ast.st
         growing = bool(more)
     own = local_names(body) - argument_names(node.args)
     return frozenset(found - own)
-
-
-def _own_returns(body: list[ast.stmt]) -> Iterator[ast.Return]:
-    waiting: list[ast.AST] = list(body)
-    while waiting:
-        each = waiting.pop()
-        if isinstance(each, ast.Return):
-            yield each
-        elif not isinstance(each, FunctionNode | ast.ClassDef):
-            waiting += children(each)
 
 
 def _with_default(arguments: ast.arguments) -> frozenset[str]:
@@ -204,7 +194,7 @@ def _reachable_from(name: str, aliases: Iterable[Share], *, deeply: bool) -> set
 def _handed_on(body: list[ast.stmt], parameters: set[str]) -> Iterator[tuple[str, str]]:
     for call in (node for each in body for node in walk(each) if isinstance(node, ast.Call)):
         if isinstance(call.func, ast.Name):
-            for argument in (*call.args, *(each.value for each in call.keywords)):
+            for argument in given_to(call):
                 yield from ((name, call.func.id) for name in roots(argument) & parameters)
 
 

@@ -91,7 +91,7 @@ class Program:
     @cached_property
     def summaries(self) -> Mapping[int, Summary]:
         """What calls of the notebook's functions do, by the index of the statement that makes them."""
-        return summaries_of(self.statements, self.imported)
+        return summaries_of(self.statements)
 
     def touched_by(self, statement: Statement) -> frozenset[str]:
         """Return the names that may share an object which the statement changes in place."""
@@ -121,8 +121,11 @@ def read_program(notebook: Notebook, stars: Mapping[str, tuple[str, ...]] | None
         for draft in _drafts(cell, nodes):
             shown = draft.node is nodes[-1]
             effects = effects_of(draft.node, imported, functions, shown=shown)
-            statements.append(replace(draft, index=len(statements), effects=effects, functions=functions))
-            functions = _learnt(functions, statements[-1], imported)
+            makes_code = any(each.other == CODE for each in effects.aliases)
+            summary = summary_of(draft.node, imported) if makes_code else None
+            found = replace(draft, index=len(statements), effects=effects, functions=functions, summary=summary)
+            statements.append(found)
+            functions = _learnt(functions, found)
     return Program(notebook, tuple(statements), imported)
 
 
@@ -153,20 +156,16 @@ def _drafts(cell: Cell, nodes: list[ast.stmt]) -> Iterator[Statement]:
         )
 
 
-def _learnt(functions: Functions, statement: Statement, imported: Imported) -> Functions:
+def _learnt(functions: Functions, statement: Statement) -> Functions:
     """Return which functions names mean after the statement: those that are defined plainly, and not bound otherwise."""
-    node = statement.node
-    defined: ast.AST | None = None
-    if isinstance(node, ast.FunctionDef) and not node.decorator_list:
-        defined = node
-    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda):
-        defined = node.value
-    names = statement.effects.defs
-    if defined is None and functions.summaries.keys().isdisjoint(names):
+    node, names, summary = statement.node, statement.effects.defs, statement.summary
+    plain = isinstance(node, ast.FunctionDef) and not node.decorator_list
+    if not plain and not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda)):
+        summary = None
+    if summary is None and functions.summaries.keys().isdisjoint(names):
         return functions
     rest = {name: summary for name, summary in functions.summaries.items() if name not in names}
-    made = dict.fromkeys(names, summary_of(defined, imported)) if defined else {}
-    return Functions(rest | made)
+    return Functions(rest | (dict.fromkeys(names, summary) if summary is not None else {}))
 
 
 def _first_line(node: ast.stmt) -> int:

@@ -17,6 +17,7 @@ from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
 from nbdeploy.analysis.served_form import without
 from nbdeploy.analysis.statement import Statement
+from nbdeploy.analysis.walking import outside_code
 
 __all__ = ["pruned"]
 
@@ -48,11 +49,10 @@ class _Part:
     @property
     def leaves(self) -> bool:
         """Tell whether it may send control somewhere else."""
-        return not self.children and any(isinstance(each, _LEAVING) for each in _outside_functions(self.node))
+        return not self.children and any(isinstance(each, _LEAVING) for each in outside_code(self.node))
 
 
 _LEAVING = ast.Break | ast.Continue | ast.Return | ast.Raise | ast.Assert | ast.Await | ast.Yield | ast.YieldFrom
-_CODE = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
 @dataclass(frozen=True)
@@ -118,11 +118,3 @@ def _parts(part: _Part) -> Iterator[_Part]:
     yield part
     for each in part.children:
         yield from _parts(each)
-
-
-def _outside_functions(node: ast.AST) -> Iterator[ast.AST]:
-    waiting = [node]
-    while waiting:
-        each = waiting.pop()
-        yield each
-        waiting += [child for child in ast.iter_child_nodes(each) if not isinstance(child, _CODE)]

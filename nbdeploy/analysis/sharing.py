@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from nbdeploy.analysis.imported import BUILTINS, Imported
 from nbdeploy.analysis.summary import Functions
-from nbdeploy.analysis.targets import plain_targets
+from nbdeploy.analysis.targets import given_to, plain_targets
 
 __all__ = ["CODE", "How", "Share", "Sharing"]
 
@@ -125,7 +125,7 @@ class Sharing:
         return frozenset(each for each in found if each not in BUILTINS or each in self.imported.bound)
 
     def _given(self, call: ast.Call) -> frozenset[str]:
-        return self._any([*call.args, *(keyword.value for keyword in call.keywords)])
+        return self._any(given_to(call))
 
     def _call(self, call: ast.Call) -> Ties:
         origin = self.imported.origin(call.func)

@@ -10,6 +10,7 @@ from nbdeploy.analysis.dataflow import Atom, Flow
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.pruning import pruned
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING, is_pseudo
+from nbdeploy.analysis.targets import given_to
 
 __all__ = ["Slice", "Target", "is_learnt", "slice_for"]
 
@@ -84,7 +85,7 @@ def _reads_data(program: Program, statement: Statement) -> bool:
 
 
 def _makes_constant(program: Program, call: ast.Call) -> bool:
-    literal = all(_is_plain(each) for each in (*call.args, *(keyword.value for keyword in call.keywords)))
+    literal = all(_is_plain(each) for each in given_to(call))
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     constructs = name[:1].isupper() or name in _CONSTANT_MAKERS
     if isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Constant):

@@ -6,7 +6,7 @@ import ast
 from dataclasses import dataclass, field
 
 from nbdeploy.analysis.effects import Effects
-from nbdeploy.analysis.summary import Functions
+from nbdeploy.analysis.summary import Functions, Summary
 from nbdeploy.notebook.cells import Role
 
 __all__ = ["Place", "Statement"]
@@ -30,6 +30,7 @@ class Statement:
     effects: Effects
     position: int = 0
     functions: Functions = field(default_factory=Functions)  # of the notebook, defined before
+    summary: Summary | None = None  # of the functions that it makes, each looked at alone
 
     @property
     def place(self) -> Place:

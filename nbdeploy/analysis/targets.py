@@ -8,6 +8,7 @@ from collections.abc import Iterator
 __all__ = [
     "argument_names",
     "bound_by_import",
+    "given_to",
     "global_by_text",
     "is_setting",
     "plain_targets",
@@ -62,6 +63,11 @@ def bound_by_import(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
     for alias in statement.names:
         if alias.name != "*":
             yield alias.asname or alias.name.split(".")[0]
+
+
+def given_to(call: ast.Call) -> list[ast.expr]:
+    """Return the argument expressions of a call, positional ones first."""
+    return [*call.args, *(each.value for each in call.keywords)]
 
 
 def argument_names(arguments: ast.arguments) -> set[str]:

@@ -17,6 +17,7 @@ from nbdeploy.analysis.sharing import CODE, How, Share, Sharing
 from nbdeploy.analysis.summary import Functions
 from nbdeploy.analysis.targets import (
     argument_names,
+    given_to,
     global_by_text,
     is_setting,
     plain_targets,
@@ -408,15 +409,19 @@ class Visitor:
         elif not self._calls.is_calm(node):
             self._may_change(self._arguments(node))
         self.offered |= self._arguments(node)
-        setting = is_setting(node.func, self.imported.modules) and method_name(node) in known.changing_methods
-        random = self._calls.seeds(node) or self._calls.draws(node)
-        if names_origin(known.state_functions, origin) or (setting and not random):
-            self._disturb({AMBIENT_STATE})  # also sys.path.append, os.environ.update
+        if names_origin(known.state_functions, origin) or self._changes_setting(node):
+            self._disturb({AMBIENT_STATE})
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self._change(roots(keyword.value))
         if not self._calls.makes_object(origin):
             self.works |= self._direct_arguments(node)
+
+    def _changes_setting(self, node: ast.Call) -> bool:
+        """`sys.path.append`, `os.environ.update`; random numbers have streams of their own."""
+        if method_name(node) not in self.imported.known.changing_methods:
+            return False
+        return is_setting(node.func, self.imported.modules) and not (self._calls.seeds(node) or self._calls.draws(node))
 
     def _method_call(self, node: ast.Call, function: ast.Attribute) -> None:
         known, method, receivers = self.imported.known, function.attr, self._receivers(node, function)
@@ -493,11 +498,10 @@ class Visitor:
 
     def _note_callbacks(self, node: ast.Call) -> None:
         """What a call is given to call: lambdas, and methods of objects, which change these."""
-        given = (*node.args, *(keyword.value for keyword in node.keywords))
         called_with = self._arguments(node) | (
             self.reachable(node.func.value) if isinstance(node.func, ast.Attribute) else set()
         )
-        for each in given:
+        for each in given_to(node):
             if isinstance(each, ast.Lambda):
                 self._given[each] = called_with
             elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Load):
@@ -516,16 +520,14 @@ class Visitor:
 
     def _arguments(self, node: ast.Call) -> set[str]:
         """Names whose objects are handed to the call."""
-        given = (*node.args, *(keyword.value for keyword in node.keywords))
-        return {name for each in given for name in self._sharing.reachable(each) if name != CODE}
+        return {name for each in given_to(node) for name in self._sharing.reachable(each) if name != CODE}
 
     def reachable(self, value: ast.expr) -> set[str]:
         """Return the names whose objects can be had from a value."""
         return set(self._sharing.reachable(value))
 
     def _direct_arguments(self, node: ast.Call) -> set[str]:
-        given = (*node.args, *(keyword.value for keyword in node.keywords))
-        return {each.id for each in given if isinstance(each, ast.Name)}
+        return {each.id for each in given_to(node) if isinstance(each, ast.Name)}
 
     def _put_all_arguments(self, receivers: Iterable[str], node: ast.Call) -> None:
         for receiver in receivers:
@@ -533,7 +535,7 @@ class Visitor:
 
     def _put_arguments(self, receiver: str, node: ast.Call) -> None:
         """An object may keep what it is given."""
-        for each in (*node.args, *(keyword.value for keyword in node.keywords)):
+        for each in given_to(node):
             self._put(receiver, each)
 
     def _discarded(self, call: ast.Call) -> None:

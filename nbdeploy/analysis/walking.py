@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-__all__ = ["children", "walk"]
+__all__ = ["children", "outside_code", "walk"]
 
 # Fields that hold no node which binds, reads or runs anything: texts, numbers, operators.
 _PLAIN = {
@@ -31,6 +31,18 @@ def children(node: ast.AST) -> list[ast.AST]:
         elif value is not None:
             found.append(value)
     return found if None not in found else [each for each in found if each is not None]  # `{**rest}` has a key None
+
+
+_CODE = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+
+
+def outside_code(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the node and all below it but functions, lambdas and classes defined inside, in no particular order."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [each for each in children(node) if not isinstance(each, _CODE)]
 
 
 def walk(*nodes: ast.AST) -> Iterator[ast.AST]:

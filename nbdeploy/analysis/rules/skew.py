@@ -10,6 +10,7 @@ from nbdeploy.analysis.knowledge import names_origin
 from nbdeploy.analysis.rules.requests import Requests, ServedCode, mentions
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.rules.writing import replaced, text_of
+from nbdeploy.analysis.targets import given_to
 from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Edit, NewCell, Severity
 
@@ -130,7 +131,7 @@ def _over_rows(receiver: ast.expr, code: ServedCode) -> bool:
 
 
 def _given(call: ast.Call, code: ServedCode) -> bool:
-    return any(mentions(each, code.dynamic) for each in (*call.args, *(each.value for each in call.keywords)))
+    return any(mentions(each, code.dynamic) for each in given_to(call))
 
 
 def _is_groupby(call: ast.Call) -> bool:

@@ -6,6 +6,7 @@ import ast
 
 from nbdeploy.analysis.lines import python_lines
 from nbdeploy.analysis.rules.survey import Survey
+from nbdeploy.analysis.targets import given_to
 from nbdeploy.errors import Edit
 
 __all__ = ["argument_added", "replaced", "text_of"]
@@ -23,7 +24,7 @@ def argument_added(survey: Survey, cell: int, call: ast.Call, argument: str) -> 
     if place is None:
         return None
     line, column = place[2], place[3] - 1
-    given = [*call.args, *(each.value for each in call.keywords)]
+    given = given_to(call)
     if not given:
         return Edit(cell, line, column, line, column, argument)
     last = _place(survey, cell, max(given, key=lambda each: (each.end_lineno or 0, each.end_col_offset or 0)))
