@@ -16,7 +16,7 @@ from nbdeploy.packaging.onnx_models import LARGEST_FLOAT32, OnnxModel
 from nbdeploy.proving import tracing
 from nbdeploy.proving.tracing import Frame, Numpy, Pandas, Tensor, Untraceable
 
-__all__ = ["WholeGraph", "whole_graph"]
+__all__ = ["WholeGraph", "fed", "session_of", "whole_graph"]
 
 MIXED_ROWS = 200
 KIND_OF = {"f": "double", "i": "int64", "u": "int64", "b": "bool"}
@@ -59,11 +59,11 @@ def whole_graph(
     outputs = _outputs(answer, graph)
     try:
         content = graph.file({name: (each.tensor, each.kind, each.width) for name, each in outputs.items()})
-        session = _session(content)
+        session = session_of(content)
     except Exception as problem:
         raise Untraceable(f"ONNX Runtime can't compute it ({str(problem).strip().splitlines()[0][:160]})") from None
     used = {each.name for each in session.get_inputs()}
-    figures = _compared(session, predict, rows, inputs, list(outputs), compare)
+    figures = _compared(session, predict, rows, list(outputs), compare)
     return WholeGraph(
         content,
         tuple(each.as_json() for name, each in inputs.items() if name in used),
@@ -73,7 +73,8 @@ def whole_graph(
     )
 
 
-def _session(content: bytes) -> Any:
+def session_of(content: bytes) -> Any:
+    """Return a graph that ONNX Runtime can run, on one thread."""
     return OnnxModel(content, layout="", columns=(), answers={}, refused={}).session
 
 
@@ -99,6 +100,12 @@ class _Input:
         column = rows if self.label is None else rows[self.label]
         dtype = {"double": np.float64, "int64": np.int64, "bool": np.bool_, "text": object}[self.kind]
         return np.asarray(column).astype(dtype).reshape(-1, self.width)
+
+
+def fed(rows: Any, session: Any) -> dict[str, Any]:
+    """Return rows as the arrays that a graph takes."""
+    inputs = _inputs(rows)
+    return {each.name: inputs[each.name].values(rows) for each in session.get_inputs()}
 
 
 def _inputs(rows: Any) -> dict[str, _Input]:
@@ -280,7 +287,6 @@ def _compared(
     session: Any,
     predict: Callable[[Any], Any],
     rows: Any,
-    inputs: Mapping[str, _Input],
     outputs: list[str],
     compare: Callable[[Any, Any, str], Any],
 ) -> dict[str, Any]:
@@ -293,8 +299,7 @@ def _compared(
             if asked is rows:
                 raise
             continue  # values that never stood together may not have an answer
-        fed = {each.name: inputs[each.name].values(asked) for each in session.get_inputs()}
-        found = session.run(None, fed)
+        found = session.run(None, fed(asked, session))
         refused = found[len(outputs)] if len(found) > len(outputs) else None
         for one, other in zip(native, found, strict=False):
             verdict = compare(one, _as(one, other), what)
