@@ -218,11 +218,10 @@ class _Model:
         return values.as_kind(kind)
 
     def _refuse(self, what: str, values: Tensor) -> None:
-        found = {
-            "nan": values.isna,
-            "inf": lambda: values.abs() == float("inf"),
-            "huge": lambda: values.abs() > LARGEST_FLOAT32,
-        }[what]()
+        if what == "nan":
+            found = values.isna()
+        else:
+            found = values.abs() == float("inf") if what == "inf" else values.abs() > LARGEST_FLOAT32
         self._graph.refused.append(found.tensor)
 
 
