@@ -109,3 +109,13 @@ def unload_ipython_extension(ipython: Any) -> None:
     from nbdeploy.frontends.magics import unload
 
     unload(ipython)
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    """Say where the server side of the sidebar is: what Jupyter Server asks."""
+    return [{"module": "nbdeploy.frontends.server"}]
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    """Say where the built sidebar is: what `jupyter-builder develop` asks."""
+    return [{"src": "labextension", "dest": "nbdeploy"}]

@@ -18,7 +18,7 @@ from nbdeploy.analysis.slice_text import slice_text
 from nbdeploy.analysis.slicing import Target
 from nbdeploy.analysis.slicing import slice_for as program_slice
 from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
-from nbdeploy.reading import open_notebook, without_collecting
+from nbdeploy.reading import open_notebook, open_unsaved, without_collecting
 from nbdeploy.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class CheckResult:
 def check(
     path: Path,
     *,
+    text: str | None = None,
     input: str | None = None,
     output: str | None = None,
     bind: Mapping[str, str] | None = None,
@@ -68,20 +69,21 @@ def check(
 ) -> CheckResult:
     """Check one notebook; it is never run, and what can't be read is a diagnostic.
 
-    `input`, `output` and `bind` are as in a deploy: without them the likeliest are presumed. `select` and `ignore` are codes
-    or beginnings of codes (`NBD1`): only the selected diagnostics that are not ignored are told.
+    `text` is the notebook's JSON where an editor holds what the file does not have yet; then no module is imported either
+    (see `open_unsaved`). `input`, `output` and `bind` are as in a deploy: without them the likeliest are presumed. `select` and
+    `ignore` are codes or beginnings of codes (`NBD1`): only the selected diagnostics that are not ignored are told.
     """
     wanted, unwanted = tuple(select) or ("",), tuple(ignore)
-    result = _checked(path, Said(input, output, bind or {}))
+    result = _checked(path, text, Said(input, output, bind or {}))
     told = (each for each in result.diagnostics if each.code.startswith(wanted) and not each.code.startswith(unwanted))
     return replace(result, diagnostics=tuple(told))
 
 
 @without_collecting()
-def _checked(path: Path, said: Said) -> CheckResult:
+def _checked(path: Path, text: str | None, said: Said) -> CheckResult:
     problems: list[Diagnostic] = []
     try:
-        program = _guarded(lambda: open_notebook(path), problems)
+        program = _guarded(lambda: open_notebook(path) if text is None else open_unsaved(text, path), problems)
     except NbdeployError as problem:
         return CheckResult(str(path), problem.diagnostics)
     if program is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nbdeploy.notebook.cells import Cell, Notebook
 
-__all__ = ["open_notebook", "program_of", "without_collecting"]
+__all__ = ["open_notebook", "open_unsaved", "program_of", "without_collecting"]
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
@@ -29,6 +29,19 @@ def open_notebook(path: Path) -> Program:
     try:
         with without_collecting():
             return program_of(parse_notebook(_text(path), str(path)), path.parent)
+    except NotebookError as error:
+        raise error.in_notebook(str(path)) from None
+
+
+def open_unsaved(text: str, path: Path) -> Program:
+    """Read and parse the text of a notebook that an editor holds; `path` is where its file stands, or will stand.
+
+    No module is asked what a star import of it binds: that would import it each time that somebody types. Raises as
+    `open_notebook` does.
+    """
+    try:
+        with without_collecting():
+            return _analysed(parse_notebook(text, str(path)), {})
     except NotebookError as error:
         raise error.in_notebook(str(path)) from None
 

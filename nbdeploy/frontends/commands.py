@@ -45,6 +45,9 @@ def deploy_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
     parser.add_argument("--name", help="the service's name (default: the notebook's settings, or its file name)")
     parser.add_argument("--check", action="store_true", help="diagnostics only: nothing runs")
+    parser.add_argument(
+        "--progress", choices=("auto", "json"), default="auto", help="json: each change as a line of JSON on stderr"
+    )
     add_deploy_options(parser)
 
 
@@ -66,9 +69,19 @@ def deployed(made: Any) -> Answer:
 
 
 def progress_view(options: argparse.Namespace) -> AbstractContextManager[Progress]:
-    from nbdeploy.frontends.progress_views import quiet_view, terminal_view
+    from nbdeploy.frontends.progress_views import json_view, quiet_view, terminal_view
 
+    if getattr(options, "progress", "auto") == "json":
+        interruptible()
+        return json_view()
     return quiet_view() if options.quiet else terminal_view()
+
+
+def interruptible() -> None:
+    """Let SIGINT end a deploy as Ctrl-C does, also where the program that started this one ignores the signal."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def run_options(parser: argparse.ArgumentParser) -> None:

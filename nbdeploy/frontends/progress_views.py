@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from nbdeploy.progress import Event, Progress
 
-__all__ = ["MIME", "notebook_view", "plain_view", "quiet_view", "terminal_view"]
+__all__ = ["MIME", "json_view", "notebook_view", "plain_view", "quiet_view", "terminal_view"]
 
 MIME = "application/vnd.nbdeploy.progress+json"
 
@@ -49,6 +49,20 @@ def plain_view(stream: TextIO | None = None) -> Iterator[Progress]:
         print(f"{'  ' if event.part_of else ''}{line.sign} {event.stage:<10} {detail}".rstrip(), file=out, flush=True)
 
     yield draw
+
+
+@contextmanager
+def json_view(stream: TextIO | None = None) -> Iterator[Progress]:
+    """Write the whole state of the deploy as a line of JSON, `{"stages": [...]}`, whenever it changes."""
+    import json
+
+    out = stream or sys.stderr
+
+    def show(board: Board) -> None:
+        print(json.dumps(board.as_json()), file=out, flush=True)
+
+    with folded(show) as draw:
+        yield draw
 
 
 def own_seconds(event: Event, spent: dict[str, float]) -> Event:
