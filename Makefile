@@ -10,7 +10,7 @@ WORKERS ?= 2
 PYTEST_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check clean
+.PHONY: help setup demo test check extension clean
 
 help: ## list what make can do here
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 15
@@ -23,6 +23,9 @@ demo: $(DONE) ## deploy an example notebook and ask the service
 test: $(DONE) ## run all tests (PYTEST_OPTIONS="-m 'not slow'" leaves the long ones out)
 	@$(PYTHON) -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_OPTIONS)
 
+extension: $(DONE) ## build the JupyterLab sidebar and install it into .venv (needs Node.js 20 or newer)
+	@sh scripts/extension.sh $(VENV)
+
 check: $(DONE) ## lint, format, types and the arrows between the folders
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -30,7 +33,7 @@ check: $(DONE) ## lint, format, types and the arrows between the folders
 	$(VENV)/bin/lint-imports
 
 clean: ## remove what setup, demo and the checks made
-	rm -rf $(VENV) .demo .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .demo nbdeploy/labextension extension/lib extension/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(DONE): pyproject.toml constraints.txt scripts/setup.sh
 	@sh scripts/setup.sh $(VENV)

@@ -1,0 +1,183 @@
+import * as React from 'react';
+
+import type { IAnswer, IDeploy, ILine } from './api';
+import type { IFinding, ISettings, SidebarModel } from './model';
+import { Problems } from './problems';
+
+const SIGNS: Record<string, string> = { waiting: '·', done: '✓', fail: '✗', skip: '–' };
+const LABELS: Record<string, string> = {
+  record: 'Run in a fresh kernel',
+  export: 'Write the package',
+  prove: 'Prove it',
+  track: 'Record in MLflow',
+  build: 'Build the Bento'
+};
+
+/** The settings that a deploy takes from the notebook. */
+export function SettingsForm({ model }: { model: SidebarModel }): JSX.Element {
+  const held = model.settings;
+  const check = model.check;
+  const hints: ISettings = {
+    name: model.likelyName,
+    input: check?.input ?? 'found while it runs',
+    output: check?.output ?? 'found while it runs'
+  };
+  const told: Record<keyof ISettings, string> = {
+    name: 'Name of the service',
+    input: 'Variable that a request sends',
+    output: 'Variable that it gets back'
+  };
+  return (
+    <div className="nbd-Form">
+      {(['name', 'input', 'output'] as const).map(key => (
+        <label key={`${model.path}:${key}`} title={told[key]}>
+          <span>{key}</span>
+          <Field value={held[key]} hint={hints[key]} onValue={text => model.setSetting(key, text)} />
+        </label>
+      ))}
+    </div>
+  );
+}
+
+interface IFieldProps {
+  value: string;
+  hint: string;
+  onValue: (text: string) => void;
+}
+
+/** A text that is taken over when the field is left, or by Enter. */
+function Field({ value, hint, onValue }: IFieldProps): JSX.Element {
+  const [text, setText] = React.useState(value);
+  React.useEffect(() => setText(value), [value]);
+  const take = () => text.trim() !== value && onValue(text);
+  return (
+    <input
+      className="nbd-Input"
+      type="text"
+      spellCheck={false}
+      value={text}
+      placeholder={hint}
+      onChange={event => setText(event.target.value)}
+      onBlur={take}
+      onKeyDown={event => event.key === 'Enter' && take()}
+    />
+  );
+}
+
+/** The deploy of this notebook that runs, or the last that has ended. */
+export function DeployState({ model, deploy }: { model: SidebarModel; deploy: IDeploy }): JSX.Element {
+  const running = deploy.state === 'running';
+  const answer = deploy.answer;
+  const errors = (answer?.diagnostics ?? [])
+    .filter(each => each.severity === 'error')
+    .map((each): IFinding => ({ ...each, edits: [], id: model.idAt(each.cell) }));
+  return (
+    <div className="nbd-Deploy">
+      <p className="nbd-Deploy-state" role="status" data-state={deploy.state}>
+        {ended(deploy)}
+      </p>
+      {deploy.state === 'failed' && <Problems model={model} findings={errors} />}
+      {deploy.state === 'done' && answer && <Deployed answer={answer} />}
+      {deploy.state !== 'cancelled' && (
+        <ul className="nbd-Stages">
+          {deploy.stages.map(stage => (
+            <React.Fragment key={stage.stage}>
+              <StageLine line={stage} label={LABELS[stage.stage] ?? stage.stage} />
+              {stage.gates.map(gate => (
+                <StageLine key={gate.stage} line={gate} label={gate.stage} gate />
+              ))}
+            </React.Fragment>
+          ))}
+        </ul>
+      )}
+      {!running && (
+        <button type="button" className="nbd-Link" onClick={() => model.forgetDeploy()}>
+          Close
+        </button>
+      )}
+    </div>
+  );
+}
+
+function ended(deploy: IDeploy): string {
+  if (deploy.state === 'done') {
+    return `${deploy.answer?.name} ${deploy.answer?.version} is deployed`;
+  }
+  return {
+    running: 'Deploying…',
+    failed: 'Not deployed, and nothing is left behind',
+    cancelled: 'Cancelled, and nothing is left behind'
+  }[deploy.state];
+}
+
+interface IStageProps {
+  line: ILine;
+  label: string;
+  gate?: boolean;
+}
+
+function StageLine({ line, label, gate = false }: IStageProps): JSX.Element {
+  const running = line.state === 'start' || line.state === 'update';
+  const counted = running && line.done !== null && line.total !== null;
+  return (
+    <li className="nbd-Stage" data-state={running ? 'running' : line.state} data-gate={gate || undefined}>
+      <span className="nbd-Stage-sign" aria-hidden="true">
+        {running ? <span className="nbd-Spinner" /> : SIGNS[line.state]}
+      </span>
+      <span className="nbd-Stage-name" title={line.text}>
+        {label}
+        {counted && ` ${line.done} of ${line.total}`}
+      </span>
+      <span className="nbd-visuallyHidden">{running ? 'running' : line.state}</span>
+      <span className="nbd-Stage-seconds">
+        {running ? <Seconds /> : line.seconds !== null && `${line.seconds.toFixed(1)} s`}
+      </span>
+    </li>
+  );
+}
+
+/** The seconds since this line began. */
+function Seconds(): JSX.Element {
+  const [began] = React.useState(Date.now);
+  const [now, setNow] = React.useState(began);
+  React.useEffect(() => {
+    const timer = window.setInterval(() => setNow(Date.now()), 250);
+    return () => window.clearInterval(timer);
+  }, []);
+  return <>{((now - began) / 1000).toFixed(0)} s</>;
+}
+
+function Deployed({ answer }: { answer: IAnswer }): JSX.Element {
+  const served = `${answer.name}:${answer.version}`;
+  const body = answer.request ? JSON.stringify(answer.request) : null;
+  const quoted = body?.replace(/'/g, "'\\''");
+  return (
+    <dl className="nbd-Deployed">
+      {answer.bento_tag && <Copied term="Bento" text={answer.bento_tag} />}
+      {answer.package && <Copied term="Package" text={answer.package} />}
+      <Copied term="Serve it" text={`nbdeploy serve ${served}`} />
+      {quoted && (
+        <Copied
+          term="Ask it"
+          text={`curl -s http://127.0.0.1:3000/predict -H 'Content-Type: application/json' -d '${quoted}'`}
+        />
+      )}
+    </dl>
+  );
+}
+
+function Copied({ term, text }: { term: string; text: string }): JSX.Element {
+  const [done, setDone] = React.useState(false);
+  const copy = () => void navigator.clipboard?.writeText(text).then(() => setDone(true));
+  return (
+    <>
+      <dt>{term}</dt>
+      <dd>
+        <code title={text}>{text}</code>
+        <button type="button" className="nbd-Link" aria-label={`Copy: ${term}`} onClick={copy}>
+          {done ? 'copied' : 'copy'}
+        </button>
+      </dd>
+    </>
+  );
+}
