@@ -35,7 +35,7 @@ export function Cells({ model, rows }: IProps): JSX.Element {
   }, [active?.id]);
 
   const onKeyDown = (event: React.KeyboardEvent) => {
-    if (onKey(event, model, rows)) {
+    if (onKey(event, model, model.rows)) {
       event.preventDefault();
       event.stopPropagation();
     }

@@ -88,7 +88,9 @@ function Status({ model, rows }: { model: SidebarModel; rows: readonly IRow[] })
   } else if (check && errors) {
     [state, words] = ['error', `${count(errors, 'error')} to mend before a deploy`];
   } else if (check) {
-    [state, words] = ['ok', 'Nothing known stands in the way of a deploy'];
+    const warnings = model.findings.filter(each => each.severity === 'warning').length;
+    const more = warnings ? `, with ${count(warnings, 'warning')}` : '';
+    [state, words] = ['ok', `Ready to deploy${more}`];
   }
   return (
     <div className="nbd-Status" data-state={state} data-checking={model.checking}>

@@ -121,13 +121,23 @@ def answer_of(out: bytes, status: int, said: Sequence[str]) -> dict[str, Any]:
     with suppress(ValueError):
         answer = json.loads(out)
         if isinstance(answer, dict):
-            return answer
+            return {**answer, "request": recorded_request(answer.get("package"))}
     last = next((line for line in reversed(said) if line), "it said nothing")
     message = f"the deploy ended with status {status} and without an answer; its last words: {last}"
     fix = "run `nbdeploy deploy` on the notebook in a terminal, and report what it says"
     if "No module named" in last and "nbdeploy" in last:
         message, fix = f"the Python of this notebook's kernel lacks nbdeploy: {last}", "install nbdeploy there"
     return {"ok": False, "diagnostics": [Diagnostic(code="NBD713", message=message, fix=fix).as_json()]}
+
+
+def recorded_request(package: Any) -> Any:
+    """Return a request that the notebook's own rows make, as the package's contract holds it; None where it holds none."""
+    from pathlib import Path
+
+    try:
+        return json.loads(Path(package, "contract.json").read_text("utf-8"))["examples"][0]["request"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def descendants(pid: int) -> list[Any]:
