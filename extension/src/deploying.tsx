@@ -6,7 +6,7 @@ import { Problems } from './problems';
 
 const SIGNS: Record<string, string> = { waiting: '·', done: '✓', fail: '✗', skip: '–' };
 const LABELS: Record<string, string> = {
-  record: 'Run in a fresh kernel',
+  record: 'Run the notebook',
   export: 'Write the package',
   prove: 'Prove it',
   track: 'Record in MLflow',
@@ -126,7 +126,7 @@ function StageLine({ line, label, gate = false }: IStageProps): JSX.Element {
       </span>
       <span className="nbd-Stage-name" title={line.text}>
         {label}
-        {counted && ` ${line.done} of ${line.total}`}
+        {counted && ` ${line.done}/${line.total}`}
       </span>
       <span className="nbd-visuallyHidden">{running ? 'running' : line.state}</span>
       <span className="nbd-Stage-seconds">

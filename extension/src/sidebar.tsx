@@ -45,7 +45,13 @@ function Body({ model }: { model: SidebarModel }): JSX.Element {
   return (
     <>
       <div className="nbd-Scroll">
-        <Status model={model} rows={rows} />
+        {model.deploy ? (
+          <Section title="Deploy">
+            <DeployState model={model} deploy={model.deploy} />
+          </Section>
+        ) : (
+          <Status model={model} rows={rows} />
+        )}
         <Section title="Cells" note={count(rows.length, 'cell')}>
           <Cells model={model} rows={rows} />
           {selected.length === 1 && <CellPart row={selected[0]!} model={model} />}
@@ -63,11 +69,6 @@ function Body({ model }: { model: SidebarModel }): JSX.Element {
         <Section title="Service">
           <SettingsForm model={model} />
         </Section>
-        {model.deploy && (
-          <Section title="Deploy">
-            <DeployState model={model} deploy={model.deploy} />
-          </Section>
-        )}
       </div>
       <DeployBar model={model} />
     </>
