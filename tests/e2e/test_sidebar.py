@@ -1,0 +1,288 @@
+"""The sidebar in a real JupyterLab, driven in Chromium by mouse and keyboard."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / "nbdeploy" / "labextension"
+AXE = ROOT / "extension" / "node_modules" / "axe-core" / "axe.min.js"
+IMAGES = ROOT / "docs" / "images"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
+    " --disable-component-update --disable-sync"
+)
+SMALL = (250, 900)  # the width in pixels that the sidebar has to be legible at
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (BUILT / "package.json").is_file(), reason="the sidebar is not built here (make extension)"),
+    pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here"),
+]
+
+CELLS = (
+    ("markdown", [], "# Iris"),
+    ("code", ["parameters", "kept"], "seed = 1"),
+    (
+        "code",
+        [],
+        (
+            "from sklearn.datasets import load_iris\nfrom sklearn.model_selection import train_test_split\n"
+            "X, y = load_iris(return_X_y=True, as_frame=True)\nX_train, X_test, y_train, y_test = train_test_split(X, y)"
+        ),
+    ),
+    (
+        "code",
+        [],
+        "from sklearn.linear_model import LogisticRegression\nmodel = LogisticRegression().fit(X_train, y_train)",
+    ),
+    ("code", [], "widths = X_test * 1.0"),
+    ("code", [], "kinds = model.predict(widths)"),
+    ("code", [], "kinds[:3]\n1 / 0"),
+)
+
+
+def document(cells: Any) -> str:
+    """Return the text of a notebook with cells of (kind, tags, source)."""
+    made = []
+    for number, (kind, tags, source) in enumerate(cells):
+        code = {"outputs": [], "execution_count": None} if kind == "code" else {}
+        metadata = {"tags": tags} if tags else {}
+        made.append({"cell_type": kind, "id": f"cell-{number}", "metadata": metadata, "source": source, **code})
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": made})
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running JupyterLab, and the folder with its notebooks."""
+
+    url: str
+    folder: Path
+
+    def page(self, browser: Any, notebook: str, width: int = 1280, height: int = 900) -> Any:
+        """Open a notebook with the sidebar beside it."""
+        page = browser.new_page(viewport={"width": width, "height": height})
+        page.set_default_timeout(20_000)
+        page.goto(f"{self.url}/lab/tree/{notebook}?reset")
+        page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=40_000)
+        page.wait_for_selector("#nbdeploy-sidebar", state="attached")
+        page.get_by_role("tab", name="nbdeploy").click()
+        page.wait_for_selector(".nbd-Row[data-part], .nbd-Status[data-checking=checked]")
+        return page
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    home = tmp_path_factory.mktemp("lab")
+    folder = home / "notebooks"
+    shutil.copytree(ROOT / "example_notebooks", folder)
+    extensions = home / "data" / "labextensions"
+    extensions.mkdir(parents=True)
+    (extensions / "nbdeploy").symlink_to(BUILT)
+    quiet = home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+    quiet.parent.mkdir(parents=True)
+    quiet.write_text('{"fetchNews": "false"}')  # the question would lie over the button
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = {
+        "ServerApp.jpserver_extensions": "{'nbdeploy': True}",
+        "ServerApp.root_dir": str(folder),
+        "ServerApp.port": str(port),
+        "ServerApp.allow_root": "True",
+        "ServerApp.open_browser": "False",
+        "IdentityProvider.token": "",
+        "LabApp.expose_app_in_browser": "True",
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.extension_manager": "readonly",
+    }
+    places = {"CONFIG_DIR": "config", "RUNTIME_DIR": "runtime", "DATA_DIR": "data"}
+    environment = {
+        **os.environ,
+        **{f"JUPYTER_{name}": str(home / place) for name, place in places.items()},
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "JUPYTER_NO_CONFIG": "",
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+    with (home / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                urllib.request.urlopen(f"{url}/api", timeout=5).close()
+                break
+            except OSError:
+                assert process.poll() is None, (home / "log").read_text()
+                time.sleep(0.1)
+        yield Lab(url, folder)
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
+        yield chromium
+        chromium.close()
+
+
+def row(page: Any, number: int) -> Any:
+    """Return the list's row of the cell with this index."""
+    return page.locator(f'.nbd-Row:has(.nbd-Row-number:text-is("{number}"))')
+
+
+def saved_tags(path: Path) -> list[list[str]]:
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return [each["metadata"].get("tags", []) for each in cells]
+
+
+def see(page: Any, selector: str, text: str = "") -> Any:
+    """Wait until there is an element with the text, and return it."""
+    found = page.locator(selector, has_text=text).first
+    found.wait_for()
+    return found
+
+
+def test_an_example_is_explained_without_being_run(lab: Lab, browser: Any, request: pytest.FixtureRequest) -> None:
+    page = lab.page(browser, "churn.ipynb", height=1000)
+    see(page, ".nbd-Status[data-state=ok]", "Ready to deploy")
+    roles = page.locator(".nbd-Chip").all_inner_texts()
+    assert roles.count("preprocess") == 3
+    assert "predict" in roles
+    stations = page.locator(".nbd-Station .nbd-Row-number").all_inner_texts()
+    frozen = page.locator(".nbd-Frozen").all_inner_texts()
+    assert stations == ["6", "10", "14", "20"]
+    assert "medians9" in frozen
+    assert "model17" in frozen
+    assert see(page, ".nbd-Station-line code", "X_test = X").is_visible()
+    page.locator(".nbd-Frozen", has_text="model").click()
+    page.wait_for_selector('.nbd-Row[aria-selected=true]:has(.nbd-Row-number:text-is("17"))')
+    assert page.locator(".jp-Notebook .jp-mod-active").is_visible()
+    if request.config.getoption("--regenerate-golden"):
+        take_pictures(page)
+    page.close()
+
+
+def take_pictures(page: Any) -> None:
+    """Write the pictures of the documentation: light and dark."""
+    page.get_by_role("tab", name="File Browser").click()  # a second click folds it
+    for theme in ("light", "dark"):
+        set_theme(page, theme)
+        row(page, 10).click()
+        page.locator(".nbd-Scroll").evaluate("each => each.scrollTop = 0")
+        page.wait_for_timeout(900)  # a toolbar that fades in
+        page.screenshot(path=IMAGES / f"sidebar-{theme}.png")
+
+
+def set_theme(page: Any, theme: str) -> None:
+    page.evaluate(f"jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme.title()}'}})")
+    page.wait_for_selector(f"body[data-jp-theme-light={str(theme == 'light').lower()}]", state="attached")
+
+
+def test_cells_are_tagged_mended_and_saved(lab: Lab, browser: Any) -> None:
+    path = lab.folder / "iris.ipynb"
+    path.write_text(document(CELLS))
+    page = lab.page(browser, path.name)
+    see(page, ".nbd-Status[data-state=hint]", "Select the cell that makes the predictions")
+    # By mouse.
+    row(page, 5).click()
+    page.get_by_role("button", name="predict", exact=True).click()
+    see(page, ".nbd-Chip[data-role=predict]")
+    assert page.locator(".jp-Cell[data-nbdeploy-role=predict]").count() == 1
+    # By keyboard: up to the cell before, and a role by its key; undone and done again.
+    page.locator(".nbd-Cells").focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("1")
+    see(page, ".nbd-Chip[data-role=preprocess]")
+    page.keyboard.press("Control+z")
+    page.locator(".nbd-Chip[data-role=preprocess]").wait_for(state="detached")
+    page.keyboard.press("Control+Shift+z")
+    see(page, ".nbd-Chip[data-role=preprocess]")
+    # Several at once, a cell with tags of others among them: those stay.
+    row(page, 1).click()
+    page.keyboard.press("Shift+ArrowDown")
+    page.keyboard.press("3")
+    page.wait_for_function("document.querySelectorAll('.nbd-Chip[data-role=test]').length === 2")
+    page.keyboard.press("0")
+    page.wait_for_function("document.querySelectorAll('.nbd-Chip[data-role=test]').length === 0")
+    # A fix that is certain, at the press of a button.
+    finding = see(page, ".nbd-Problem", "train_test_split")
+    finding.get_by_role("button", name="Apply fix").click()
+    page.locator(".nbd-Problem", has_text="train_test_split").wait_for(state="detached")
+    see(page, ".nbd-Path-end", "answer")
+    page.keyboard.press("Control+s")
+    deadline = time.monotonic() + 10
+    expected = [[], ["parameters", "kept"], [], [], ["preprocess"], ["predict"], []]
+    while saved_tags(path) != expected and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert saved_tags(path) == expected
+    assert "random_state=" in "".join(json.loads(path.read_text("utf-8"))["cells"][2]["source"])
+    # A deploy of what is on the screen: it fails in the last cell, and the way there is a click.
+    page.get_by_role("button", name="Deploy iris").click()
+    see(page, ".nbd-Stage[data-state=running]", "Run the notebook")
+    page.wait_for_selector(".nbd-Deploy-state[data-state=failed]", timeout=60_000)
+    page.locator(".nbd-Deploy .nbd-Link", has_text="cell 6, line 2").click()
+    page.wait_for_selector(".jp-Notebook .jp-mod-active .cm-focused")
+    assert "1 / 0" in page.locator(".jp-Notebook .jp-mod-active").inner_text()
+    page.close()
+
+
+def test_what_the_sidebar_shows_is_accessible_in_light_and_dark(lab: Lab, browser: Any) -> None:
+    page = lab.page(browser, "reviews.ipynb")
+    page.add_script_tag(path=AXE)
+    row(page, 1).click()
+    see(page, ".nbd-Form")
+    for theme in ("dark", "light"):
+        set_theme(page, theme)
+        page.wait_for_timeout(300)
+        found = page.evaluate("axe.run('#nbdeploy-sidebar', {resultTypes: ['violations']})")
+        told = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
+        assert told == []
+    assert page.locator("#nbdeploy-sidebar").evaluate("each => each.scrollWidth <= each.clientWidth")
+    page.close()
+
+
+def test_typing_in_a_notebook_of_300_cells_stays_quick(lab: Lab, browser: Any) -> None:
+    path = lab.folder / "long.ipynb"
+    path.write_text(document([("code", [], f"name_{each} = {each}") for each in range(300)]))
+    page = lab.page(browser, path.name)
+    assert page.locator(".nbd-Row").count() == 300
+    page.locator(".nbd-Cells").focus()
+    spent = page.evaluate(
+        """async () => {
+          const list = document.querySelector('.nbd-Cells');
+          const spent = [];
+          for (let at = 0; at < 20; at++) {
+            const began = performance.now();
+            const event = {key: 'ArrowDown', bubbles: true, cancelable: true};
+            list.dispatchEvent(new KeyboardEvent('keydown', event));
+            spent.push(performance.now() - began);
+            await new Promise(done => setTimeout(done, 60));
+          }
+          return spent.sort((one, other) => one - other);
+        }"""
+    )
+    assert spent[len(spent) // 2] < 50, f"milliseconds a key: {spent}"
+    page.close()
