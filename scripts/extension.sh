@@ -4,8 +4,10 @@ set -eu
 venv=$(cd "${1:-.venv}" && pwd)
 cd "$(dirname "$0")/.."
 
-if ! node --version >/dev/null 2>&1; then
-    echo "extension: building the sidebar needs Node.js 20 or newer (all else works without it)" >&2
+version=$(node --version 2>/dev/null || echo none)
+major=${version#v}
+if [ "$version" = none ] || [ "${major%%.*}" -lt 20 ]; then
+    echo "extension: building the sidebar needs Node.js 20 or newer, and there is: $version (all else works without it)" >&2
     exit 3
 fi
 PATH=$venv/bin:$PATH
