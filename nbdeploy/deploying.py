@@ -42,13 +42,13 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program = open_notebook(request.notebook)
+    program, notes = _program(request)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
     _check_place(request.out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
         with claim_version(name, exists) as claim:  # another data folder may share the Bento store
-            deployed = _Deploy(program, request, name, claim.version, clock, undo)
+            deployed = _Deploy(program, request, name, claim.version, clock, undo, notes)
             recording = deployed.record(scratch)
             proven = deployed.prove(recording, claim.folder)
             bento = deployed.build(proven)
@@ -66,15 +66,29 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program = open_notebook(request.notebook)
+    program, notes = _program(request)
     clock = Clock(progress)
     _check_place(out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
-        exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo)
+        exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo, notes)
         recording = exported.record(scratch)
         proven = exported.prove(recording, scratch / "package")
         _copy(scratch / "package", out, undo)
     return exported.told(proven, recording, out)
+
+
+def _program(request: DeployRequest) -> tuple[Program, list[Diagnostic]]:
+    """Read the notebook, with what is to be frozen frozen, and what to tell of that."""
+    from nbdeploy.analysis.presumption import Said
+    from nbdeploy.freezing import freeze, in_words
+
+    program = open_notebook(request.notebook)
+    wanted = request.freeze | frozenset(program.notebook.settings.freeze)
+    if not wanted:
+        return program, []
+    with _told_where(program.notebook):
+        program, frozen = freeze(program, sorted(wanted), Said(request.input, request.output, request.bind))
+    return program, [in_words(each) for each in frozen]
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")

@@ -105,6 +105,13 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         help=f"accept that this gate fails (repeatable): {', '.join(GATES)}; pickle:NAME lets one value be pickled",
     )
     add(
+        "--freeze",
+        type=place,
+        action="append",
+        metavar="CELL:LINE",
+        help="keep what is computed there over all rows (a median, dummies, ...) at its training value (repeatable); or `all`",
+    )
+    add(
         "--budget",
         type=limit,
         nargs="+",
@@ -157,6 +164,7 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         metrics=tuple(options.metrics or ()),
         out=options.out,
         onnx=OnnxWish(options.onnx, options.onnx_tolerance),
+        freeze=frozenset(options.freeze or ()),
     )
 
 
@@ -171,6 +179,12 @@ def binding(text: str) -> tuple[str, str]:
     if not (equals and read.isidentifier() and made.isidentifier()):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form A=B with two variables' names")
     return read, made
+
+
+def place(text: str) -> str:
+    if text != "all" and re.fullmatch(r"\d+:\d+", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CELL:LINE, such as 4:2, nor `all`")
+    return text
 
 
 def limit(text: str) -> tuple[str, float]:

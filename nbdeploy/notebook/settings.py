@@ -38,6 +38,7 @@ class Settings:
     budget: Mapping[str, float] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    freeze: tuple[str, ...] = ()
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -105,6 +106,7 @@ _FORMS = {
     ),
     "metrics": _TEXTS,
     "allow": _TEXTS,
+    "freeze": _Form('a list of places, such as ["4:2"], or ["all"]', _is_texts, tuple),
 }
 
 
