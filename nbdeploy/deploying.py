@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +42,7 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program, notes = _program(request)
+    program, request, notes = _program(request)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
     _check_place(request.out)
@@ -66,7 +66,7 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program, notes = _program(request)
+    program, request, notes = _program(request)
     clock = Clock(progress)
     _check_place(out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
@@ -77,18 +77,20 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
     return exported.told(proven, recording, out)
 
 
-def _program(request: DeployRequest) -> tuple[Program, list[Diagnostic]]:
-    """Read the notebook, with what is to be frozen frozen, and what to tell of that."""
+def _program(request: DeployRequest) -> tuple[Program, DeployRequest, list[Diagnostic]]:
+    """Read the notebook, with what is to be frozen frozen; return it with what is then asked, and what to tell of that."""
     from nbdeploy.analysis.presumption import Said
-    from nbdeploy.freezing import freeze, in_words
+    from nbdeploy.freezing import freeze, in_words, settled_input
 
     program = open_notebook(request.notebook)
     wanted = request.freeze | frozenset(program.notebook.settings.freeze)
     if not wanted:
-        return program, []
+        return program, request, []
+    said = Said(request.input, request.output, request.bind)
     with _told_where(program.notebook):
-        program, frozen = freeze(program, sorted(wanted), Said(request.input, request.output, request.bind))
-    return program, [in_words(each) for each in frozen]
+        settled = settled_input(program, said)
+        program, frozen = freeze(program, sorted(wanted), said)
+    return program, replace(request, input=request.input or settled), [in_words(each) for each in frozen]
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")

@@ -65,6 +65,11 @@ _NO_NUMBER = {
 }
 
 
+_IN_ORDER = frozenset(
+    ["cumcount", "cummax", "cummin", "cumprod", "cumsum", "diff", "head", "ngroup", "nth", "rank", "shift", "tail"]
+)
+
+
 # a number, or a few ------------------------------------------------------------------------------------------------------
 
 
@@ -118,27 +123,15 @@ def _collected(seen: Seen, node: ast.expr) -> ast.expr:
 def _grouped(seen: Seen) -> Form | str:
     """`df.groupby("a").b.transform("mean")`: a map from the group to its mean, looked up for each row."""
     method = seen.what.rpartition(".")[2]
-    if method in {
-        "cumcount",
-        "cummax",
-        "cummin",
-        "cumprod",
-        "cumsum",
-        "diff",
-        "head",
-        "ngroup",
-        "nth",
-        "rank",
-        "shift",
-        "tail",
-    }:
-        return f"`{method}` in a group depends on which rows come together, and there is no value of training that answers a new row"
+    if method in _IN_ORDER:
+        return f"`{method}` in a group depends on which rows come together: no value of training answers a new row"
     if method == "apply":
         return "what a function answers for a group can't be told from its text: write it with an aggregate's name (`.mean()`)"
     if method not in {"transform", "ffill", "bfill", "fillna"}:
         return _reduction(seen)
     call = seen.node
-    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    assert isinstance(call, ast.Call)
+    assert isinstance(call.func, ast.Attribute)
     match call.args:
         case [ast.Constant(value=str() as how)] if method == "transform":
             pass
@@ -150,7 +143,8 @@ def _grouped(seen: Seen) -> Form | str:
     groups = call.func.value
     while isinstance(groups, ast.Attribute | ast.Subscript):
         groups = groups.value
-    assert isinstance(groups, ast.Call) and isinstance(groups.func, ast.Attribute)
+    assert isinstance(groups, ast.Call)
+    assert isinstance(groups.func, ast.Attribute)
     frame, keys = groups.func.value, groups.args
     if isinstance(keys[0] if keys else None, ast.List) and len(keys[0].elts) == 1:  # type: ignore[attr-defined]
         keys = keys[0].elts  # type: ignore[attr-defined]
@@ -239,7 +233,8 @@ def _is_function(call: ast.Call) -> bool:
 def _binned(seen: Seen) -> Form | str:
     """`pd.qcut(df.fare, 4)`, `pd.cut(df.fare, 4)`: the edges of the training rows; what lies outside goes to the outer bins."""
     call = seen.node
-    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    assert isinstance(call, ast.Call)
+    assert isinstance(call.func, ast.Attribute)
     if not call.args or not {each.arg for each in call.keywords} <= {"q", "bins", "labels", "duplicates", "precision"}:
         return "its options are not among those that fixed edges can be given"
     module, column = seen.text_of(call.func.value), seen.text_of(call.args[0])
@@ -258,7 +253,8 @@ def _binned(seen: Seen) -> Form | str:
 def _ranked(seen: Seen) -> Form | str:
     """`df.fare.rank()`: the rank among the training rows; a new value stands between its neighbours there."""
     call = seen.node
-    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    assert isinstance(call, ast.Call)
+    assert isinstance(call.func, ast.Attribute)
     options = {each.arg: ast.unparse(each.value) for each in call.keywords}
     if call.args or not options.items() <= {("pct", "True"), ("pct", "False"), ("method", "'average'")}:
         return "only average ranks, with or without `pct`, have a value for a new row"
@@ -287,7 +283,8 @@ def _numbered(seen: Seen) -> Form | str:
 def _of_types(seen: Seen) -> Form | str:
     """`df.select_dtypes("number")`: the columns that have the type in the training rows."""
     call = seen.node
-    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    assert isinstance(call, ast.Call)
+    assert isinstance(call.func, ast.Attribute)
     frame = seen.text_of(call.func.value)
     made = lambda name: f"{frame}[{name}]"  # noqa: E731
     return Form(call, f"list({seen.text_of(call)}.columns)", made, f"{subject(call.func.value)} columns")
@@ -296,7 +293,8 @@ def _of_types(seen: Seen) -> Form | str:
 def _fitted(seen: Seen) -> Form | str:
     """`StandardScaler().fit_transform(X)`: fitted on the training rows, and only `transform` for a request."""
     call = seen.node
-    assert isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    assert isinstance(call, ast.Call)
+    assert isinstance(call.func, ast.Attribute)
     maker = call.func.value
     if not call.args or not isinstance(maker, ast.Call):
         return "keep the fitted object under a name"
@@ -350,14 +348,11 @@ def subject(node: ast.expr) -> str:
                 return "value"
 
 
+_MODULES = {"np", "numpy", "pd", "pandas", "stats", "torch"}
+
+
 def _of_function(node: ast.expr) -> bool:
     """`np.median(df.Fare)`, `pd.get_dummies(df)`: called of a module, by the names that everybody gives those."""
-    assert isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    return isinstance(node.func.value, ast.Name) and node.func.value.id in {
-        "np",
-        "numpy",
-        "pd",
-        "pandas",
-        "stats",
-        "torch",
-    }
+    assert isinstance(node, ast.Call)
+    assert isinstance(node.func, ast.Attribute)
+    return isinstance(node.func.value, ast.Name) and node.func.value.id in _MODULES

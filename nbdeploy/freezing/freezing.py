@@ -29,7 +29,7 @@ from nbdeploy.freezing.hoisting import Caller, caller_of, changed_in, in_terms_o
 from nbdeploy.notebook.syntax import plain_python
 from nbdeploy.reading import program_of
 
-__all__ = ["ALL", "Freezable", "Unfreezable", "freeze", "in_words", "survey_of"]
+__all__ = ["ALL", "Freezable", "Unfreezable", "freeze", "in_words", "settled_input", "survey_of"]
 
 ALL = "all"
 MOST = 200  # aggregates in one notebook: more is a fault of this file
@@ -37,12 +37,16 @@ MOST = 200  # aggregates in one notebook: more is a fault of this file
 
 @dataclass(frozen=True, slots=True)
 class Freezable:
-    """An aggregate of the served code that can be frozen: `source` is the statement that makes its constant."""
+    """An aggregate of the served code that can be frozen: `source` is the statement that makes its constant.
+
+    `lines` are those by which it is named, `function` is the notebook's function that it stands in, if any.
+    """
 
     cell: int
     line: int
     lines: range
     code: str
+    function: str
     name: str
     source: str
     edits: tuple[Edit, ...] = ()
@@ -60,6 +64,7 @@ class Unfreezable:
     line: int
     lines: range
     code: str
+    function: str
     why: str
 
     @property
@@ -87,6 +92,12 @@ def freeze(program: Program, wanted: Iterable[str], said: Said | None = None) ->
         program = _frozen(program, found, {each.name for each in done} | {found.name})
         done.append(found)
     return program, tuple(done)
+
+
+def settled_input(program: Program, said: Said | None = None) -> str | None:
+    """Return the input if the text alone settles it: a constant with as many rows would be another candidate for a run."""
+    requests = Requests(Survey.of(program), said or Said())
+    return requests.presumed.input if requests.presumed and requests.settled else None
 
 
 def in_words(frozen: Freezable) -> Diagnostic:
@@ -229,7 +240,7 @@ class _Site:
         whole = not self.code.function
         first = self.statement.line if whole else self.node.lineno
         last = self.statement.end_line if whole else self.node.end_lineno or self.node.lineno
-        place = (self.statement.cell, self.node.lineno, range(first, last + 1), code)
+        place = (self.statement.cell, self.node.lineno, range(first, last + 1), code, self.code.function)
         found = self.form if isinstance(self.form, str) else self._hoisted(self.form)
         if isinstance(found, str):
             return Unfreezable(*place, found)
@@ -239,12 +250,12 @@ class _Site:
     def _hoisted(self, form: Form) -> tuple[str, str, tuple[Edit, ...]] | str:
         """Return the constant's name, the statement that makes it, and the edits; or why there can be none."""
         constant, loop = form.constant, None
-        at: Caller | str = Caller(self.statement, {})
+        at = Caller(self.statement, {})
         if self.code.function:
-            at = caller_of(self.requests, self.code)
-            constant = in_terms_of_caller(constant, self.code, at, self.node) if isinstance(at, Caller) else constant
-            if isinstance(at, str):
-                return at
+            caller = caller_of(self.requests, self.code)
+            if isinstance(caller, str):
+                return caller
+            at, constant = caller, in_terms_of_caller(constant, self.code, caller, self.node)
             if constant.startswith("!"):
                 return constant[1:]
         else:

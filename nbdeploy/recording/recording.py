@@ -13,6 +13,7 @@ from nbdeploy.analysis.serving import ServingPath
 from nbdeploy.recording.formats import Stored
 from nbdeploy.recording.plan import Substitution
 from nbdeploy.recording.session import CellRun
+from nbdeploy.request import DeployRequest
 
 __all__ = ["Example", "Recording"]
 
@@ -53,6 +54,7 @@ class Recording:
     answers: Mapping[int, Observation] = field(default_factory=dict)
     substitutions: tuple[Substitution, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    request: DeployRequest | None = None
 
     @property
     def stored(self) -> Path:
