@@ -65,9 +65,7 @@ _NO_NUMBER = {
 }
 
 
-_IN_ORDER = frozenset(
-    ["cumcount", "cummax", "cummin", "cumprod", "cumsum", "diff", "head", "ngroup", "nth", "rank", "shift", "tail"]
-)
+_IN_ORDER = frozenset({*"cumcount cummax cummin cumprod cumsum diff head ngroup nth rank shift tail".split(" ")})
 
 
 # a number, or a few ------------------------------------------------------------------------------------------------------
@@ -276,7 +274,7 @@ def _numbered(seen: Seen) -> Form | str:
     assert isinstance(call, ast.Call)
     for each in call.args:
         if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute) and each.func.attr == "unique":
-            return Form(each, seen.text_of(each), lambda name: name, f"{subject(each.func.value)} values")
+            return Form(each, f"{seen.text_of(each)}.tolist()", lambda name: name, f"{subject(each.func.value)} values")
     return "its values can't be told from the text"
 
 

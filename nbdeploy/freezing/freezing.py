@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from nbdeploy.analysis.presumption import Said
+from nbdeploy.analysis.presumption import Said, said_in
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.rules.edits import apply_edits
 from nbdeploy.analysis.rules.requests import Requests, ServedCode, mentions
@@ -159,18 +159,30 @@ def _nothing_here(
 def survey_of(program: Program, said: Said | None = None) -> tuple[Freezable | Unfreezable, ...]:
     """Return what the served code computes over all rows, with how it is frozen; what must go first stands first."""
     survey = Survey.of(program)
-    requests = Requests(survey, said or Said())
     found: dict[tuple[int, int, int], _Site] = {}
-    for code in requests.code:
-        for node, what in (*aggregates(survey, code), *_fitting(code)):
-            site = _Site(survey, requests, code, node, what)
-            if what == "get_dummies" and site.is_reindexed:
-                continue
-            found.setdefault((code.statement.cell, node.lineno, node.col_offset), site)
+    for requests in _possible(survey, said or Said()):
+        for code in requests.code:
+            for node, what in (*aggregates(survey, code), *_fitting(code)):
+                site = _Site(survey, requests, code, node, what)
+                if what != "get_dummies" or not site.is_reindexed:
+                    found.setdefault((code.statement.cell, node.lineno, node.col_offset), site)
     told = {id(each): each.told for each in found.values()}
     outer = [each for each in found.values() if isinstance(told[id(each)], Freezable) and each.replaces_a_value]
     kept = [each for each in found.values() if not any(each.is_inside(other) for other in outer)]
     return tuple(told[id(each)] for each in sorted(kept, key=lambda each: each.ends))
+
+
+def _possible(survey: Survey, said: Said) -> Iterator[Requests]:
+    """Yield the requests by each input that a run may settle on: the text alone may take another for the likeliest."""
+    yield Requests(survey, said)
+    if said_in(survey.program, said).input is None:
+        code = [
+            each for each in survey.program.statements if each.role is None and not (each.imports or each.defines_code)
+        ]
+        made = {name for each in code for name in each.effects.defs}
+        read = {name for each in survey.program.serving for name in each.effects.refs}
+        for name in sorted(made & read):
+            yield Requests(survey, replace(said, input=name))
 
 
 def _fitting(code: ServedCode) -> Iterator[tuple[ast.expr, str]]:

@@ -28,20 +28,23 @@ def caller_of(requests: Requests, code: ServedCode) -> Caller | str:
     """Return the one served statement that calls the function of a piece of code, or why there is not just one."""
     node = code.statement.node
     assert isinstance(node, ast.FunctionDef)
-    found: dict[int, tuple[Statement, ast.Call]] = {}
-    inner = False
-    for each in requests.code:
-        for call in (n for body in each.body for n in walk(body) if isinstance(n, ast.Call)):
-            if isinstance(call.func, ast.Name) and call.func.id == code.function:
-                inner = inner or bool(each.function)
-                found[id(call)] = (each.statement, call)
-    if inner or len(found) != 1:
-        how = "inside of another function" if inner else f"{len(found)} times"
-        return f"{code.function} is called {how}: the constant of one call is not that of another"
-    ((statement, call),) = found.values()
+    readers = [each for each in requests.program.statements if code.function in each.effects.refs | each.effects.late]
+    if others := [each for each in readers if each.defines_code]:
+        return f"{code.function} is called inside of {min(others[0].effects.defs)}: its constant may not be made in front of that"
+    calls = [node for each in readers for node in walk(each.node) if _is_named(node, code.function)]
+    if len(calls) != 1:
+        return f"{code.function} is used {len(calls)} times: the constant of one call is not that of another"
+    statement = readers[0]
+    call = next((n for n in walk(statement.node) if isinstance(n, ast.Call) and n.func is calls[0]), None)
+    if call is None:
+        return f"{code.function} is handed on, not called, where cell {statement.cell} names it"
     names = [each.arg for each in (*node.args.posonlyargs, *node.args.args)]
     given = dict(zip(names, call.args, strict=False)) | {each.arg: each.value for each in call.keywords if each.arg}
     return Caller(statement, given)
+
+
+def _is_named(node: ast.AST, name: str) -> bool:
+    return isinstance(node, ast.Name) and node.id == name
 
 
 def in_terms_of_caller(constant: str, code: ServedCode, caller: Caller, node: ast.expr) -> str:
