@@ -65,7 +65,9 @@ _NO_NUMBER = {
 }
 
 
-_IN_ORDER = frozenset({*"cumcount cummax cummin cumprod cumsum diff head ngroup nth rank shift tail".split(" ")})
+_IN_ORDER = {
+    "cumcount", "cummax", "cummin", "cumprod", "cumsum", "diff", "head", "ngroup", "nth", "rank", "shift", "tail",
+}  # fmt: skip
 
 
 # a number, or a few ------------------------------------------------------------------------------------------------------

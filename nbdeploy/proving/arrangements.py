@@ -114,6 +114,8 @@ class Arrangements:
             return any(row in self.known for row in rows) and not self.judged(table, rows)["same"]
 
         found = self.smallest(list(positions), fails, may_ask)
+        if sorted(found) != found and fails(sorted(found)):
+            found = sorted(found)
         judged = self.judged(table, found)
         return {
             **{key: judged[key] for key in ("first", "error") if key in judged},

@@ -19,7 +19,8 @@ from nbdeploy.reading import open_notebook
 DATA = """import numpy as np
 import pandas as pd
 from sklearn.preprocessing import LabelEncoder, StandardScaler
-df = pd.DataFrame({"age": [22.0, None, 35.0, 58.0, 4.0, None, 41.0, 19.0], "fare": [7.25, 71.3, 8.05, 26.5, 16.7, 30.1, 8.05, 13.0],
+df = pd.DataFrame({"age": [22.0, None, 35.0, 58.0, 4.0, None, 41.0, 19.0],
+                   "fare": [7.25, 71.3, 8.05, 26.5, 16.7, 30.1, 8.05, 13.0],
                    "city": ["Rome", "Oslo", "Rome", "Bern", "Oslo", "Oslo", "Bern", "Rome"]})"""
 FUNCTION = """def clean(rows, column="age"):
     rows = rows.copy()
@@ -57,7 +58,8 @@ CASES = {
     "enumerated": START + 'X["city"] = df.city.map({name: n for n, name in enumerate(df.city.unique())})',
     "frequencies": START + 'X["city"] = df.city.map(df.city.value_counts())',
     "a loop": START + '\nfor each in ["age", "fare"]:\n    X[each] = X[each].fillna(X[each].median())',
-    "a loop under its magic": '%%preprocess\nfor each in ["age", "fare"]:\n    df[each] = df[each].fillna(df[each].median())\nX = df',
+    "a loop under its magic": "%%preprocess\n"
+    'for each in ["age", "fare"]:\n    df[each] = df[each].fillna(df[each].median())\nX = df',
     "a comprehension": START + "X = X.fillna({each: X[each].median() for each in X.columns})",
     "a function": "X = clean(df)",
     "columns by type": 'X = df.select_dtypes("number")',
