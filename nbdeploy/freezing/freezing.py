@@ -23,7 +23,7 @@ from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.rules.writing import replaced
 from nbdeploy.analysis.targets import plain_targets
 from nbdeploy.analysis.walking import children, walk
-from nbdeploy.errors import Diagnostic, Edit, NbdeployError, Severity, UsageError
+from nbdeploy.errors import Diagnostic, Edit, Severity, UsageError
 from nbdeploy.freezing.forms import Form, Seen, form_of
 from nbdeploy.freezing.hoisting import Caller, caller_of, changed_in, in_terms_of_caller, written
 from nbdeploy.notebook.syntax import plain_python
@@ -385,13 +385,11 @@ def _is_free(line: str) -> bool:
 def _frozen(program: Program, found: Freezable, names: set[str]) -> Program:
     notebook = program.notebook
     sources = apply_edits([each.source for each in notebook.cells], found.edits)
-    cells = []
-    for cell, source in zip(notebook.cells, sources, strict=True):
-        try:
-            cells.append(cell if source == cell.source else replace(cell, source=source, code=plain_python(source)))
-        except SyntaxError as problem:
-            raise NbdeployError(_own_fault(found, problem)) from None
-    edited = program_of(replace(notebook, cells=tuple(cells)), Path(notebook.path).parent)
+    cells = tuple(
+        cell if source == cell.source else replace(cell, source=source, code=plain_python(source))
+        for cell, source in zip(notebook.cells, sources, strict=True)
+    )
+    edited = program_of(replace(notebook, cells=cells), Path(notebook.path).parent)
     statements = tuple(
         replace(each, role=None) if each.effects.defs <= names and _makes_one_of(each, names) else each
         for each in edited.statements
@@ -405,13 +403,3 @@ def _makes_one_of(statement: Statement, names: set[str]) -> bool:
             return name in names
         case _:
             return False
-
-
-def _own_fault(found: Freezable, problem: SyntaxError) -> Diagnostic:
-    return Diagnostic(
-        code="NBD199",
-        cell=found.cell,
-        line=found.line,
-        message=f"nbdeploy itself failed to freeze `{found.code}`: {problem.msg}",
-        fix=f"write `{found.source}` in a cell without a role, and use {found.name} here",
-    )
