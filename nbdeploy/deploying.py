@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.program import Program
 from nbdeploy.clock import Clock
-from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
+from nbdeploy.errors import Diagnostic, NbdeployError, ServingPathError, Severity, UsageError
 from nbdeploy.home import claim_version, load_deployment, save_deployment
 from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
@@ -165,7 +165,7 @@ class _Deploy:
     def record(self, scratch: Path) -> Recording:
         from nbdeploy.recording.runner import record
 
-        with self.clock.stage("record", "running the notebook in a fresh kernel"):
+        with self.clock.stage("record", "running the notebook in a fresh kernel"), _with_ways_out(self.program):
             recording = record(self.program, self.request, module_name(self.name), scratch, self.clock.progress)
         self.notes.extend((*self.program.notebook.diagnostics, *recording.path.diagnostics, *_warnings(self.program)))
         return recording
@@ -264,6 +264,18 @@ def _told_where(notebook: Notebook) -> Iterator[None]:
     except NbdeployError as problem:
         problem.diagnostics = (*problem.diagnostics, *notebook.diagnostics)
         raise problem.in_notebook(notebook.path) from problem.__cause__
+
+
+@contextmanager
+def _with_ways_out(program: Program) -> Iterator[None]:
+    """Let an error of a statement that fits anew for each request name the place to freeze, where that does."""
+    from nbdeploy.freezing import offered
+
+    try:
+        yield
+    except ServingPathError as problem:
+        problem.diagnostics = tuple(offered(each, program) for each in problem.diagnostics)
+        raise
 
 
 def _check_place(out: Path | None) -> None:

@@ -215,13 +215,17 @@ def _factorized(seen: Seen) -> Form | str:
     column = call.func.value if method and isinstance(call.func, ast.Attribute) else next(iter(call.args), None)
     if column is None:
         return "its column can't be told from the text"
-    text, whole, wish = seen.text_of(column), seen.text_of(call), f"{subject(column)} values"
-    index = f"{whole}[1]"
+    text, wish = seen.text_of(column), f"{subject(column)} codes"
+    codes = f"{{value: code for code, value in enumerate({seen.text_of(call)}[1])}}"
+
+    def coded(name: str) -> str:
+        return f"{text}.map({name}).fillna(-1).astype(int)"
+
     match seen.around():
         case ast.Subscript(slice=ast.Constant(value=0)) as outer:
-            return Form(outer, index, lambda name: f"{name}.get_indexer({text})", wish)
+            return Form(outer, codes, coded, wish)
         case ast.Assign(targets=[ast.Tuple()]):
-            return Form(call, index, lambda name: f"({name}.get_indexer({text}), {name})", wish)
+            return Form(call, codes, lambda name: f"{coded(name)}, list({name})", wish)
         case _:
             return "take its codes, `factorize(...)[0]`, or assign both: `codes, values = ...`"
 
@@ -265,7 +269,8 @@ def _ranked(seen: Seen) -> Form | str:
 
     def made(name: str) -> str:
         ranks = f'({name}.searchsorted({column}) + {name}.searchsorted({column}, side="right") + 1) / 2'
-        return f"({ranks}{share.format(name)})"
+        made = f"{ranks}{share.format(name)}"
+        return made if isinstance(seen.around(), ast.Assign) else f"({made})"
 
     return Form(call, f"{column}.dropna().sort_values().to_numpy()", made, f"{subject(call.func.value)} sorted")
 

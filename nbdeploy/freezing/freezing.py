@@ -29,7 +29,7 @@ from nbdeploy.freezing.hoisting import Caller, caller_of, changed_in, in_terms_o
 from nbdeploy.notebook.syntax import plain_python
 from nbdeploy.reading import program_of
 
-__all__ = ["ALL", "Freezable", "Unfreezable", "freeze", "in_words", "settled_input", "survey_of"]
+__all__ = ["ALL", "Freezable", "Unfreezable", "freeze", "in_words", "offered", "settled_input", "survey_of"]
 
 ALL = "all"
 MOST = 200  # aggregates in one notebook: more is a fault of this file
@@ -92,6 +92,15 @@ def freeze(program: Program, wanted: Iterable[str], said: Said | None = None) ->
         program = _frozen(program, found, {each.name for each in done} | {found.name})
         done.append(found)
     return program, tuple(done)
+
+
+def offered(problem: Diagnostic, program: Program) -> Diagnostic:
+    """Return the diagnostic with the place to freeze, where it is of something that is computed anew and can be frozen."""
+    for each in survey_of(program):
+        if isinstance(each, Freezable) and (each.cell, each.line) == (problem.cell, problem.line):
+            way = f"{problem.fix}; or keep what it learns of the training rows: --freeze {each.place}"
+            return replace(problem, fix=way)
+    return problem
 
 
 def settled_input(program: Program, said: Said | None = None) -> str | None:

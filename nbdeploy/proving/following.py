@@ -99,12 +99,22 @@ class _Walk:
         try:
             exec(code, self.part)
         except Exception as problem:
-            self.ended = True
             yield {"name": answer or "", "columns": [], "error": f"{type(problem).__name__}: {problem}"[:400]}
+            self.ended = not mend
+            self._restart()
             return
         mended: dict[int, Any] = {}  # two names of one object stay two names of one object
         for name in sorted(self.local & self.full.keys()):
             yield from self._judged(name, mended if mend else None)
+
+    def _restart(self) -> None:
+        """Go on behind a statement that failed: with what the few rows are among all."""
+        for name in self.local & self.full.keys():
+            among = self.full[name]
+            if self._has_all_rows(among):
+                self.part[name] = self.follower.taken(among, self.rows)
+            elif name not in self.part or _is_plain(among):
+                self.part[name] = _copied(among)
 
     def _judged(self, name: str, mended: dict[int, Any] | None) -> Iterator[dict[str, Any]]:
         among, apart = self.full[name], self.part.get(name)

@@ -137,9 +137,9 @@ def _options(request: DeployRequest | None, places: Mapping[str, None]) -> Itera
             yield from (option, value) if value else ()
         for reader, maker in request.bind.items():
             yield from ("--bind", f"{reader}={maker}")
-        places = dict.fromkeys([*sorted(request.freeze), *places])
+        places = dict.fromkeys([*request.freeze, *places])
         for gate in sorted(request.allow):
             yield from ("--allow", gate)
         yield from ("--out", str(request.out)) if request.out else ()
-    for each in places:
+    for each in sorted(places, key=lambda place: [int(number) for number in place.split(":") if number.isdecimal()]):
         yield from ("--freeze", each)

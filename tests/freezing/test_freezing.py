@@ -11,8 +11,8 @@ import pytest
 
 from nbdeploy.analysis.presumption import Said
 from nbdeploy.analysis.program import Program
-from nbdeploy.errors import UsageError
-from nbdeploy.freezing import Freezable, Unfreezable, freeze, in_words, survey_of
+from nbdeploy.errors import Diagnostic, UsageError
+from nbdeploy.freezing import Freezable, Unfreezable, freeze, in_words, offered, survey_of
 from nbdeploy.notebook.cells import Role
 from nbdeploy.reading import open_notebook
 
@@ -228,3 +228,11 @@ def test_the_place_of_every_line_of_a_statement_is_its_own(tmp_path: Path) -> No
         ("2:3", range(2, 5)),
         ("2:5", range(5, 6)),
     ]
+
+
+def test_an_error_of_what_fits_anew_names_the_place_to_freeze(tmp_path: Path) -> None:
+    before = program(tmp_path, CASES["a scaler"])
+    trains = Diagnostic(code="NBD206", cell=2, line=2, message="`fit_transform` trains", fix="fit before")
+    assert offered(trains, before).fix == "fit before; or keep what it learns of the training rows: --freeze 2:2"
+    elsewhere = Diagnostic(code="NBD206", cell=2, line=1, message="trains", fix="fit before")
+    assert offered(elsewhere, before) is elsewhere

@@ -132,8 +132,10 @@ def _enumerated(call: ast.Call, code: ServedCode) -> str | None:
 
 def _over_rows(receiver: ast.expr, code: ServedCode) -> bool:
     """Tell whether the receiver is made of the request's rows: not of its columns' names, not of one text."""
+    if isinstance(receiver, ast.Attribute) and receiver.attr == "str":
+        return False
     for each in walk(receiver):
-        if isinstance(each, ast.Attribute) and each.attr in {"columns", "dtypes", "shape", "str"}:
+        if isinstance(each, ast.Attribute) and each.attr in {"columns", "dtypes", "shape"}:
             return False
     return mentions(receiver, code.dynamic)
 
