@@ -132,7 +132,7 @@ class Arrangements:
         everything = list(self.known)
         some = [[row] for row in everything[:: max(1, len(everything) // 4)][:4]]
         statements: dict[tuple[Any, ...], dict[str, Any]] = {}
-        for rows in (found, everything[: len(everything) // 2], *some):
+        for rows in (found, everything[: len(everything) // 2][:MANY_ROWS], *some):
             if rows and (not statements or time.perf_counter() < until):
                 for each in self.follower.differences(table, rows):
                     statements.setdefault((*each["place"], each["code"]), each)

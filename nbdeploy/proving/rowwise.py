@@ -103,7 +103,8 @@ BY_HAND = (
 def _fix(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:
     request = recording.request
     said = Said(request.input, request.output, request.bind) if request else Said()
-    ways = [(each, _ways_out(each, survey_of(recording.program, said))) for each in statements]
+    offered = survey_of(recording.program, said) if statements else ()
+    ways = [(each, _ways_out(each, offered)) for each in statements]
     places = dict.fromkeys(way.place for _, found in ways for way in found if isinstance(way, Freezable))
     barred = [way for _, found in ways for way in found if isinstance(way, Unfreezable)]
     words = [f"`{each.code}` can't be frozen: {each.why}" for each in dict.fromkeys(barred)][:2]

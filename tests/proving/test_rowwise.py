@@ -144,6 +144,19 @@ def test_two_faults_are_both_named_the_one_of_the_failing_rows_first(package: Ca
     assert places(found)[0] == (4, 2)
 
 
+def test_a_fault_does_not_hide_those_behind_it(package: Callable[..., Arrangements]) -> None:
+    arrangements = package(START, MEDIAN, 'X["old"] = X.age > 30', "X = X / X.max()", 'X["fare"] = X.fare + 1')
+    found = arrangements.follower.differences(TABLE, [1])
+    assert [each["place"] for each in found] == [[4, 2], [4, 4]]
+
+
+def test_a_statement_that_fails_does_not_hide_those_behind_it(package: Callable[..., Arrangements]) -> None:
+    arrangements = package(START, 'X["bin"] = pd.qcut(X.fare, 2, labels=False)', 'X["fare"] = X.fare / X.fare.max()')
+    found = arrangements.follower.differences(TABLE, [0])
+    assert [each["place"] for each in found] == [[4, 2], [4, 3]]
+    assert "Bin edges must be unique" in found[0]["error"]
+
+
 def test_rows_that_fail_only_together_are_told_together(package: Callable[..., Arrangements]) -> None:
     collide = 'X["age"] = 0.0 if {7.25, 30.1} <= set(X.fare) else 1.0'
     arrangements = package(START, collide)
