@@ -31,7 +31,7 @@ from nbdeploy.packaging.tolerance import STRICT, Tolerance
 from nbdeploy.packaging.training import train_module
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["Converted", "WholeFile", "Wishes", "droppable_columns", "export"]
+__all__ = ["Converted", "WholeGraphFiles", "Wishes", "droppable_columns", "export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,10 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeFile:
-    """The whole serving path as one ONNX graph, and its `inputs` and `outputs` as JSON values."""
+class WholeGraphFiles:
+    """The whole serving path as one ONNX graph, perhaps quantized as well, and its `inputs` and `outputs` as JSON values."""
 
-    file: Path
+    files: tuple[Path, ...]
     signature: Mapping[str, Any]
 
 
@@ -69,7 +69,7 @@ class Wishes:
     roots: frozenset[str] = frozenset()
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = STRICT
-    whole: WholeFile | None = None
+    whole: WholeGraphFiles | None = None
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:
@@ -99,7 +99,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         },
         **{f"artifacts/{each.file.name}": each.file for each in wishes.converted.values()},
         **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
-        **({"edge/predict.onnx": wishes.whole.file} if wishes.whole else {}),
+        **{f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())},
         "notebook/source.ipynb": Path(recording.program.notebook.path),
         "notebook/validated.ipynb": recording.validated,
         "notebook/validated.html": recording.validated.with_suffix(".html"),
