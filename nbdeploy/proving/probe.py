@@ -279,6 +279,14 @@ def answer_bodies(job: dict[str, Any]) -> dict[str, Any]:
     return {"answers": found}
 
 
+def recorded_requests(job: dict[str, Any]) -> dict[str, Any]:
+    """The recorded rows of a package as a client would send them, and the notebook's answers as JSON."""
+    sys.path[:0] = [job["package"], str(Path(job["package"], "tests"))]
+    schema = importlib.import_module(f"{job['module']}.schema")
+    recorded = importlib.import_module("recorded").recorded
+    return {"rows": as_json(recorded("example_input")), "predictions": schema.answer(recorded("example_output"))}
+
+
 def in_short(problem: BaseException) -> str:
     """Return an error's kind and the first line of its text: what follows, as a rule, are general hints."""
     lines = [line for line in str(problem).splitlines() if line.strip()]
@@ -343,7 +351,8 @@ def main() -> None:
     sys.meta_path.insert(0, guard)
     sys.dont_write_bytecode = True
     try:
-        report = {"tests": run_tests, "ask": ask, "answer": answer_bodies}[job["action"]](job)
+        actions = {"tests": run_tests, "ask": ask, "answer": answer_bodies, "requests": recorded_requests}
+        report = actions[job["action"]](job)
     except BaseException as problem:
         report = {
             "crash": "".join(traceback.format_exception(problem))[-4000:],

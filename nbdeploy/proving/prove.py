@@ -196,9 +196,9 @@ _Question = Callable[["ServedBento"], Verdict]
 def _questions(proven: Proven, bento: BuiltBento, asked: Budget, clock: Clock) -> dict[str, _Question]:
     """Return what each gate asks of a running server."""
     package, requests = proven.package, proven.requests
-    bodies, expected = request_bodies(package, requests)
+    bodies, expected = request_bodies(package.input, requests)
     known = Known(package.input, requests["rows"], requests["predictions"])
-    singles = single_bodies(package, requests)
+    singles = single_bodies(package.input, requests)
 
     def package_says(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
         return answer_bodies(proven.folder, package, bodies)
