@@ -28,7 +28,9 @@ def verify_options(parser: argparse.ArgumentParser) -> None:
     target = "a package's folder, a Bento's tag or folder, NAME[:VERSION], or the http(s) address of a running service"
     parser.add_argument("target", metavar="TARGET", help=target)
     parser.add_argument("--contract", type=Path, metavar="FILE", help="hold it to this contract instead of its own")
-    parser.epilog = f"{parser.epilog}\nThe environment variable {API_KEY} holds the API key of a service that wants one."
+    parser.epilog = (
+        f"{parser.epilog}\nThe environment variable {API_KEY} holds the API key of a service that wants one."
+    )
 
 
 def verify(options: argparse.Namespace, stdout: TextIO) -> Answer:

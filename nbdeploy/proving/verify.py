@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import Diagnostic, EnvironmentProblem, GateError, UsageError
+from nbdeploy.packaging.bento import check_installed
 from nbdeploy.progress import Event, Progress, silent
 from nbdeploy.proving.blame import Answered, Fault, Finding, Refused, Seen, fault_of, judged, places_in
 from nbdeploy.proving.budget import latencies, megabytes, under_load
@@ -146,7 +147,7 @@ def _local(
     held = held or own
     is_own = (own.version, own.digest) == (held.version, held.digest)
     bodies = [*_examples(held), *(_recorded(place.folder, own, told) if is_own else ())]
-    _needs_bentoml()
+    check_installed()
     try:
         with told.stage(f"starting {place.shown}"), running(place.served) as server:
             service = remote(server.url, key)
@@ -156,14 +157,6 @@ def _local(
     except EnvironmentProblem as problem:
         seen = Seen(trouble=problem.diagnostics[0].message)
     return judged(held, seen), held
-
-
-def _needs_bentoml() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("bentoml") is None:
-        message, fix = "BentoML is needed to start the service, and is not installed", "pip install 'bentoml>=1.4.30'"
-        raise EnvironmentProblem(Diagnostic(code="NBD634", message=message, fix=fix))
 
 
 def _recorded(folder: Path, contract: Contract, told: _Told) -> list[tuple[bytes, int | None, Any]]:

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nbdeploy.proving.answers import same
+from nbdeploy.proving.clean_process import recorded_requests
+from nbdeploy.proving.contract_file import model_digest, read_contract
 
 if TYPE_CHECKING:
     from tests.conftest import Recorded
@@ -55,6 +57,20 @@ def test_the_package_is_the_one_that_was_reviewed(example: str, package: Path, p
     assert sorted(found) == sorted(kept)
     for name, text in found.items():
         assert text == kept[name], name
+
+
+def test_the_contract_is_of_the_published_form(
+    package: Path, recordings: Callable[[str], Recorded], example: str
+) -> None:
+    text = (package / "contract.json").read_text(encoding="utf-8")
+    contract = read_contract(text, "contract.json")
+    assert contract.by_row
+    assert len(contract.examples) == 10
+    assert contract.refusals
+    manifest = json.loads((package / "artifacts" / "manifest.json").read_text(encoding="utf-8"))
+    assert contract.digest == model_digest(manifest["artifacts"])
+    found = recorded_requests(package, contract.module)
+    assert found["predictions"] == recordings(example).proven.requests["predictions"]
 
 
 def tree(package: Path) -> dict[str, str]:
