@@ -23,6 +23,7 @@ from nbdeploy.proving.contract import contract_of, request_bodies, single_bodies
 from nbdeploy.proving.faithful import faithful
 from nbdeploy.proving.fuzzing import Known
 from nbdeploy.proving.portable import Portable, portable, stays_native
+from nbdeploy.proving.report import whole_proof
 from nbdeploy.proving.reproduce import reproduce
 from nbdeploy.proving.robust import robust
 from nbdeploy.proving.rowwise import rowwise
@@ -286,5 +287,5 @@ def _accepted(proof: Proof, verdict: Verdict, allowed: frozenset[str]) -> Proof:
     if verdict.gate in allowed:
         return proof + replace(verdict, reason=f"{verdict.reason} (let pass by --allow {verdict.gate})")
     error = GateError(*verdict.diagnostics)
-    error.gates = tuple((proof + verdict).as_json())
+    error.gates = whole_proof((proof + verdict).as_json())
     raise error
