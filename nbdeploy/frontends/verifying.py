@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,28 @@ def verify_options(parser: argparse.ArgumentParser) -> None:
     target = "a package's folder, a Bento's tag or folder, NAME[:VERSION], or the http(s) address of a running service"
     parser.add_argument("target", metavar="TARGET", help=target)
     parser.add_argument("--contract", type=Path, metavar="FILE", help="hold it to this contract instead of its own")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="FILE",
+        help='rows with known outcomes, as JSON: {"rows": [...], "labels": [...]}',
+    )
+    parser.add_argument(
+        "--margin", type=amount, default=0.0, metavar="NUMBER", help="by how much the metric may be worse (default: 0)"
+    )
     parser.epilog = (
         f"{parser.epilog}\nThe environment variable {API_KEY} holds the API key of a service that wants one."
     )
+
+
+def amount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not a number from 0 on, such as 0.01")
+    return value
 
 
 def verify(options: argparse.Namespace, stdout: TextIO) -> Answer:
@@ -39,7 +59,12 @@ def verify(options: argparse.Namespace, stdout: TextIO) -> Answer:
 
     with quiet_view() if options.quiet else terminal_view() as progress:
         found = verify(
-            options.target, contract=options.contract, api_key=os.environ.get(API_KEY) or None, progress=progress
+            options.target,
+            contract=options.contract,
+            labels=options.labels,
+            margin=options.margin,
+            api_key=os.environ.get(API_KEY) or None,
+            progress=progress,
         )
     document = found.as_json()
     return Answer(document, lambda console: print_verification(document, console), 0 if document["ok"] else 1)

@@ -85,7 +85,7 @@ class Seen:
 
     `trouble` says why it does not answer at all. `digest` and `version` are what its answers carried in their headers.
     `figures` are those that budgets limit; `unmeasured` says why there is no figure for a budget. `is_own` is False where the
-    service is held to a contract that is not the one it states.
+    service is held to a contract that is not the one it states. `metric` is a text where there is none: why.
     """
 
     trouble: str = ""
@@ -95,7 +95,7 @@ class Seen:
     refusals: Sequence[Refused] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
     unmeasured: Mapping[str, str] = field(default_factory=dict)
-    metric: Metric | None = None
+    metric: Metric | str = "no labels are given, or the contract has no metric"
     is_own: bool = True
 
 
@@ -309,8 +309,8 @@ def _told(key: str, figure: float, limit: float) -> str:
 
 def _metric(seen: Seen) -> Finding:
     metric = seen.metric
-    if metric is None:
-        return Finding("metric", Outcome.SKIP, "no labels are given, or the contract has no metric")
+    if isinstance(metric, str):
+        return Finding("metric", Outcome.SKIP, metric)
     figures = {
         "metric": metric.name,
         "promised": metric.promised,

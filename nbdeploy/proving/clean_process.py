@@ -17,7 +17,14 @@ from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.schema import parse_name, request_field
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["answer_bodies", "ask_package", "process_environment", "recorded_requests", "run_package_tests"]
+__all__ = [
+    "answer_bodies",
+    "ask_package",
+    "measured_metric",
+    "process_environment",
+    "recorded_requests",
+    "run_package_tests",
+]
 
 SECONDS = 1_800
 
@@ -76,6 +83,15 @@ def recorded_requests(folder: Path, module: str) -> dict[str, Any]:
     Raises GateError NBD500: it broke down. A package that can't be imported gives a `problem`.
     """
     return _reported(folder, {"action": "requests", "package": str(folder.resolve()), "module": module, "absent": []})
+
+
+def measured_metric(folder: Path, predictions: list[Any], labels: list[Any] | None) -> dict[str, Any]:
+    """Return the `value` of a package's own metric, or a `problem`; without `labels` those of the recording are taken.
+
+    Raises GateError NBD500: it broke down.
+    """
+    job = {"action": "metric", "package": str(folder.resolve()), "absent": []}
+    return _reported(folder, {**job, "predictions": predictions, "labels": labels})
 
 
 def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,18 +6,19 @@ import json
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import Diagnostic, EnvironmentProblem, GateError, UsageError
 from nbdeploy.packaging.bento import check_installed
 from nbdeploy.progress import Event, Progress, silent
-from nbdeploy.proving.blame import Answered, Fault, Finding, Refused, Seen, fault_of, judged, places_in
+from nbdeploy.proving.blame import Answered, Fault, Finding, Metric, Refused, Seen, fault_of, judged, places_in
 from nbdeploy.proving.budget import latencies, megabytes, under_load
 from nbdeploy.proving.clean_process import recorded_requests
 from nbdeploy.proving.contract import request_bodies
 from nbdeploy.proving.contract_file import Contract, read_contract
+from nbdeploy.proving.drift import labelled, metric_home, metric_of
 from nbdeploy.proving.remote import Heard, Remote, remote
 from nbdeploy.proving.server import running
 from nbdeploy.proving.target import Target, target_of
@@ -66,18 +67,26 @@ class Verification:
 
 
 def verify(
-    target: str, *, contract: Path | None = None, api_key: str | None = None, progress: Progress = silent
+    target: str,
+    *,
+    contract: Path | None = None,
+    labels: Path | None = None,
+    margin: float = 0.0,
+    api_key: str | None = None,
+    progress: Progress = silent,
 ) -> Verification:
     """Ask the target what its contract promises. `target` is a package's folder, a Bento, NAME[:VERSION] or a service's URL.
 
-    `contract` is a file with another contract to hold it to. Raises UsageError where there is no such target, or no contract
+    `contract` is a file with another contract to hold it to; `labels` one with rows and their outcomes (see `drift.py`), on which
+    the metric may be worse than the contract's by `margin`. Raises UsageError where there is no such target, or no contract
     (NBD539); EnvironmentProblem NBD634 where BentoML is needed and missing.
     """
     began = time.monotonic()
     told = _Told(progress)
     place = target_of(target)
     held = read_contract(_text(contract), str(contract)) if contract else None
-    findings, held = _remote(place, held, api_key, told) if place.folder is None else _local(place, held, api_key, told)
+    asked = _Asked(place, contract.parent if contract else None, labels, margin, api_key, told)
+    findings, held = _remote(asked, held) if place.folder is None else _local(asked, held)
     seconds = round(time.monotonic() - began, 2)
     return Verification(
         target=target, kind=place.kind, contract=held, findings=findings, seconds=seconds, notes=tuple(told.notes)
@@ -98,13 +107,35 @@ class _Told:
         self.progress(Event("verify", "done"))
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be verified, and how: the target, the folder of another contract, the file of labels, the key."""
+
+    place: Target
+    beside: Path | None
+    labels: Path | None
+    margin: float
+    key: str | None
+    told: _Told
+
+    def metric(self, service: Remote, contract: Contract, recorded: Sequence[Answered]) -> Metric | str:
+        """Ask the labelled rows of the file, or judge the answers to the recorded ones; a text says why that can't be."""
+        home = metric_home(contract, self.place.folder, self.beside)
+        if self.labels is None:
+            known = contract.metric.get("value") is not None and recorded
+            return metric_of(contract, home, recorded, None, self.margin) if known and home else Seen().metric
+        sent = labelled(self.labels, contract)
+        if home is None:
+            return f"the metric is code of the package, and that of {contract.name} {contract.version} is not here"
+        answers = [_answered(service.ask(body), rows, None) for body, rows in sent.bodies(contract)]
+        return metric_of(contract, home, answers, sent.labels, self.margin)
+
+
 # a service that runs somewhere ------------------------------------------------------------------------------------------
 
 
-def _remote(
-    place: Target, held: Contract | None, key: str | None, told: _Told
-) -> tuple[tuple[Finding, ...], Contract | None]:
-    service = remote(place.url, key)
+def _remote(asked: _Asked, held: Contract | None) -> tuple[tuple[Finding, ...], Contract | None]:
+    service, told = remote(asked.place.url, asked.key), asked.told
     with told.stage(f"asking {service.url}"):
         heard = service.get("/contract")
         if heard.status == 0:
@@ -116,7 +147,8 @@ def _remote(
             stated = _stated(heard, told)
         own = stated is not None and (stated.version, stated.digest) == (held.version, held.digest)
         figures, unmeasured = _remote_figures(service, held)
-        seen = _asked(service, held, _examples(held), figures=figures, unmeasured=unmeasured, is_own=own)
+        seen = _seen(service, held, _examples(held), figures=figures, unmeasured=unmeasured, is_own=own)
+        seen = replace(seen, metric=asked.metric(service, held, ()))
     return judged(held, seen), held
 
 
@@ -139,21 +171,22 @@ def _remote_figures(service: Remote, contract: Contract) -> tuple[dict[str, floa
 # a package or a Bento, started here -------------------------------------------------------------------------------------
 
 
-def _local(
-    place: Target, held: Contract | None, key: str | None, told: _Told
-) -> tuple[tuple[Finding, ...], Contract | None]:
+def _local(asked: _Asked, held: Contract | None) -> tuple[tuple[Finding, ...], Contract | None]:
+    place, told = asked.place, asked.told
     assert place.folder is not None
     own = read_contract(_text(place.folder / "contract.json"), str(place.folder / "contract.json"))
     held = held or own
     is_own = (own.version, own.digest) == (held.version, held.digest)
-    bodies = [*_examples(held), *(_recorded(place.folder, own, told) if is_own else ())]
+    examples = _examples(held)
+    bodies = [*examples, *(_recorded(place.folder, own, told) if is_own else ())]
     check_installed()
     try:
         with told.stage(f"starting {place.shown}"), running(place.served) as server:
-            service = remote(server.url, key)
+            service = remote(server.url, asked.key)
             figures, unmeasured = _load_figures(service, held)
             figures |= _own_figures(server, place)
-            seen = _asked(service, held, bodies, figures=figures, unmeasured=unmeasured, is_own=is_own)
+            seen = _seen(service, held, bodies, figures=figures, unmeasured=unmeasured, is_own=is_own)
+            seen = replace(seen, metric=asked.metric(service, held, seen.answers[len(examples) :]))
     except EnvironmentProblem as problem:
         seen = Seen(trouble=problem.diagnostics[0].message)
     return judged(held, seen), held
@@ -195,7 +228,7 @@ def _examples(contract: Contract) -> list[tuple[bytes, int | None, Any]]:
     return [(json.dumps(request).encode(), rows(request), wanted) for request, wanted in contract.examples]
 
 
-def _asked(service: Remote, contract: Contract, bodies: Iterable[tuple[bytes, int | None, Any]], **known: Any) -> Seen:
+def _seen(service: Remote, contract: Contract, bodies: Iterable[tuple[bytes, int | None, Any]], **known: Any) -> Seen:
     """Ask every right and every wrong request; one that is not answered at all ends it."""
     answers: list[Answered] = []
     headers: Mapping[str, str] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,6 @@ from tests.e2e.conftest import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.e2e.conftest import Deployed
 
@@ -74,3 +74,36 @@ def test_a_stopped_service_is_held_to_the_contract_of_the_package(churn: Deploye
     contract = churn.package / "contract.json"
     ran = churn.home.nbdeploy("verify", f"http://127.0.0.1:{free_port()}", "--contract", contract, "--json")
     assert (ran.status, ran.answer["fault"], ran.answer["name"]) == (1, "system", "churn")
+
+
+def test_the_report_and_the_whole_proof_lie_in_the_package_the_bento_and_the_run(churn: Deployed) -> None:
+    page = churn.package / "notebook" / "report.html"
+    assert churn.answer["report"] == str(page)
+    report = json.loads((churn.package / "notebook" / "report.json").read_text())
+    assert [each["name"] for each in report["gates"]] == [each["name"] for each in churn.answer["gates"]]
+    assert report["places"] == {"bento": "churn:1", "mlflow run": f"{churn.answer['run_id']} in churn"}
+    assert [(each["cell"], each["role"]) for each in report["path"]] == [
+        (6, "preprocess"),
+        (10, "preprocess"),
+        (14, "preprocess"),
+        (20, "predict"),
+    ]
+    assert {each["name"]: each["kept_as"] for each in report["frozen"]} == {
+        "TEXT_COLUMNS": "constant",
+        "medians": "artifact",
+        "EXPORT_DATE": "constant",
+        "tenure_band": "definition",
+        "model": "artifact",
+        "THRESHOLD": "constant",
+    }
+    contract = json.loads((churn.package / "contract.json").read_text())
+    assert contract["gates"] == report["gates"]
+    assert {each["name"]: each["verdict"] for each in contract["gates"]}["served"] == "pass"
+    bento = Path(churn.answer["bento_path"]) / "src"
+    for file in ("contract.json", "notebook/report.html", "notebook/report.json"):
+        assert (bento / file).read_bytes() == (churn.package / file).read_bytes()
+    kept = {
+        each.parent.name: each.name
+        for each in churn.home.data.glob(f"mlartifacts/**/{churn.answer['run_id']}/**/*.html")
+    }
+    assert kept == {"notebook": "validated.html", "report": "report.html"}

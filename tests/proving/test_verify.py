@@ -53,13 +53,14 @@ def test_another_major_version_is_refused(version: Any) -> None:
 
 def test_unknown_keys_are_ignored_at_any_depth() -> None:
     more = json.loads(json.dumps(CONTRACT))
-    more |= {"owner": "team a", "segments": ["age"], "metric": {"name": "accuracy"}}
+    measure = {"name": "accuracy", "value": 0.8, "greater_is_better": True, "seed": 1}
+    more |= {"owner": "team a", "segments": ["age"], "metric": measure}
     more["input"] |= {"unit": "years"}
     more["input"]["columns"][0] |= {"unit": "years"}
     more["examples"][0]["weight"] = 2
     found = read(more)
     assert (found.input, found.output, found.examples) == (read(CONTRACT).input, ANSWER, read(CONTRACT).examples)
-    assert found.metric == {"name": "accuracy"}
+    assert found.metric == measure
 
 
 @pytest.mark.parametrize(
@@ -214,6 +215,82 @@ def test_what_is_no_address_is_told(url: str) -> None:
 def test_a_target_that_is_nowhere_is_told() -> None:
     with pytest.raises(UsageError, match=r"NBD603 .*nothing called 'nobody'"):
         verify("nobody")
+
+
+# the metric, on rows with known outcomes ------------------------------------------------------------------------------------
+
+RECORDED = """
+import pandas as pd
+ANSWERS = pd.DataFrame({"risk": [0.2, 0.3], "call": ["no", "no"]})
+def recorded(name):
+    return {"labels": pd.Series([0, 1], name="ill"), "example_output": ANSWERS}[name]
+"""
+METRIC = """
+def metric(ill, answers):
+    return float(((answers["risk"] > 0.5) == (ill == 1)).mean())
+"""
+MEASURED = changed(metric={"name": "accuracy", "value": 0.75, "greater_is_better": True, "file": "tests/metric.py"})
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """What of a package the metric needs, beside its contract."""
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "recorded.py").write_text(RECORDED)
+    (tmp_path / "tests" / "metric.py").write_text(METRIC)
+    (tmp_path / "contract.json").write_text(json.dumps(MEASURED))
+    return tmp_path
+
+
+def labels(folder: Path, ages: list[float], outcomes: list[int]) -> Path:
+    file = folder / "labels.json"
+    file.write_text(json.dumps({"rows": [{"age": age} for age in ages], "labels": outcomes}))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "margin", "fault"),
+    [([0, 1, 1, 0], 0.0, None), ([0, 1, 0, 0], 0.0, None), ([1, 1, 0, 0], 0.0, "model"), ([1, 1, 0, 0], 0.3, None)],
+)
+def test_numbers_that_drift_are_a_model_fault(
+    package: Path, outcomes: list[int], margin: float, fault: str | None
+) -> None:
+    file = labels(package, [20.0, 80.0, 60.0, 30.0], outcomes)
+    service = FakeService(contract=MEASURED)
+    found = verified(service, contract=package / "contract.json", labels=file, margin=margin)
+    metric = found.findings[-1]
+    right = sum((age > 0.5) == bool(ill) for age, ill in zip([0.2, 0.8, 0.6, 0.3], outcomes, strict=True)) / 4
+    assert (metric.check, metric.figures["reached"], metric.figures["rows"]) == ("metric", right, 4)
+    assert (found.fault and str(found.fault), outcomes_but_metric(found)) == (fault, {"pass", "skip"})
+    if fault:
+        assert found.diagnostics[0].code == "NBD538"
+
+
+def outcomes_but_metric(found: Verification) -> set[str]:
+    return {outcome for check, outcome in outcomes(found).items() if check != "metric"}
+
+
+def test_without_the_packages_code_the_metric_is_not_judged(package: Path) -> None:
+    file = labels(package, [20.0], [1])
+    found = verified(FakeService(contract=MEASURED), labels=file)
+    assert found.fault is None
+    assert "that of risk 3 is not here" in found.findings[-1].reason
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "can't be read as JSON"),
+        ('{"rows": [{}]}', "as many `labels`"),
+        ('{"rows": [], "labels": []}', "at least one"),
+    ],
+)
+def test_labels_of_another_form_are_told(package: Path, text: str, message: str) -> None:
+    (package / "labels.json").write_text(text)
+    with pytest.raises(UsageError, match=f"NBD539 .*{message}"):
+        verified(FakeService(contract=MEASURED), labels=package / "labels.json")
+    with pytest.raises(UsageError, match=r"NBD539 .*has no metric"):
+        verified(FakeService(), labels=package / "labels.json")
 
 
 # the command ------------------------------------------------------------------------------------------------------------
