@@ -62,6 +62,29 @@ KNOWN = {
     "artifacts_mb": ("size of the stored objects", "MB"),
     "budget": ("limit asked for", ""),
     "ratio_to_last": ("ratio to the version before", "times"),
+    "asks": ("times that the package was asked", ""),
+    "arrangement": ("arrangement that is answered otherwise", ""),
+    "positions": ("rows that are answered otherwise", ""),
+    "smallest": ("smallest number of rows that shows it", ""),
+    "secrets": ("secrets found in what is emitted", ""),
+    "intact": ("file is the recorded one", ""),
+    "trusted": ("types trusted by name", ""),
+    "requirements": ("requirements pinned", ""),
+    "hashed": ("requirements pinned with hashes", ""),
+    "vulnerabilities": ("known vulnerabilities", ""),
+    "metric": ("measure", ""),
+    "candidate": ("measure of this version", ""),
+    "champion": ("measure of the version to beat", ""),
+    "champion_version": ("version to beat", ""),
+    "greater_is_better": ("greater is better", ""),
+    "difference": ("difference to the version to beat", ""),
+    "low": ("lower end of the interval of the difference", ""),
+    "high": ("upper end of the interval of the difference", ""),
+    "level": ("level of the interval", ""),
+    "resamples": ("bootstrap samples drawn", ""),
+    "compared_rows": ("rows compared", ""),
+    "same_held_out_rows": ("both were measured on the same rows", ""),
+    "margin": ("difference that is accepted", ""),
 }
 UNITS = (
     ("_ms", "ms"),
@@ -72,6 +95,7 @@ UNITS = (
     ("_bytes", "bytes"),
     ("_ratio", "times"),
 )
+SEPARATOR = " / "
 INSIDE = {"budget", "ratio_to_last"}  # their items are figures themselves
 
 
@@ -86,19 +110,21 @@ class Figure:
 
 
 def figures_of(figures: Mapping[str, Any], outer: str = "") -> Iterator[Figure]:
-    """Yield every figure, also those that lie inside others, by names such as `model.rows`."""
+    """Yield every figure, also those that lie inside others, by names such as `model / rows`."""
     for name, value in figures.items():
-        path = f"{outer}.{name}" if outer else str(name)
+        path = f"{outer}{SEPARATOR}{name}" if outer else str(name)
         if isinstance(value, Mapping):
             yield from figures_of(value, path)
+        elif isinstance(value, list | tuple) and any(isinstance(each, Mapping) for each in value):
+            yield from figures_of({str(number): each for number, each in enumerate(value, 1)}, path)
         else:
             what, unit = _meaning(path)
             yield Figure(path, what, _text(value), unit)
 
 
 def _meaning(path: str) -> tuple[str, str]:
-    """Say what the figure at a path measures; `model.rows` are the rows of `model`."""
-    *outer, name = path.split(".")
+    """Say what the figure at a path measures; `model / rows` are the rows of `model`."""
+    *outer, name = path.split(SEPARATOR)
     what, unit = KNOWN.get(name, (None, None))
     if what is None:
         what = name.replace("_", " ")
@@ -110,7 +136,7 @@ def _meaning(path: str) -> tuple[str, str]:
     if outer[-1] in INSIDE:
         first, own = KNOWN[outer[-1]]
         return f"{first}: {what}", own or (unit or "" if name in LIMITS else "")
-    return f"{'.'.join(outer)}: {what}", unit or ""
+    return f"{', '.join(outer)}: {what}", unit or ""
 
 
 def _text(value: Any) -> str:

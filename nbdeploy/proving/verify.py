@@ -103,7 +103,11 @@ class _Told:
     @contextmanager
     def stage(self, text: str) -> Iterator[None]:
         self.progress(Event("verify", "start", text))
-        yield
+        try:
+            yield
+        except BaseException:
+            self.progress(Event("verify", "fail"))
+            raise
         self.progress(Event("verify", "done"))
 
 

@@ -66,8 +66,8 @@ def test_an_artifact_that_is_not_the_recorded_one_is_not_served(churn: Deployed,
         file.write("\n")
     ran = churn.home.nbdeploy("verify", tmp_path / "package", "--json")
     assert (ran.status, ran.answer["fault"]) == (1, "system")
-    assert ran.problem["code"] == "NBD531"
-    assert "was changed: its sha256 is" in ran.problem["message"]
+    assert [each["code"] for each in ran.answer["diagnostics"]] == ["NBD531"]
+    assert "was changed: its sha256 is" in ran.answer["diagnostics"][0]["message"]
 
 
 def test_a_stopped_service_is_held_to_the_contract_of_the_package(churn: Deployed) -> None:

@@ -173,7 +173,14 @@ def test_every_figure_of_the_json_is_on_the_page_with_what_it_measures() -> None
         ({"statuses": {"none": 1}}, "connections without an answer", "1", ""),
         ({"wait_ms": 1.25}, "wait ms", "1.25", "ms"),
         ({"largest_difference": None}, "largest difference of two numbers", "–", ""),
-        ({"positions": [3, 8]}, "positions", "3, 8", ""),
+        ({"positions": [3, 8]}, "rows that are answered otherwise", "3, 8", ""),
+        ({"statements": [{"code": "x"}]}, "statements, 1: code", "x", ""),
+        (
+            {"segments": {"age < 3.5": {"low": -0.5}}},
+            "segments, age < 3.5: lower end of the interval of the difference",
+            "-0.5",
+            "",
+        ),
     ],
 )
 def test_a_figure_says_what_was_measured_and_its_unit(figures: Any, what: str, value: str, unit: str) -> None:
