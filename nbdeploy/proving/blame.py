@@ -21,6 +21,7 @@ from nbdeploy.proving.contract_file import Contract, Refusal
 from nbdeploy.proving.verdict import Outcome
 
 __all__ = [
+    "FIXES",
     "Answered",
     "Fault",
     "Finding",

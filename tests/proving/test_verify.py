@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from nbdeploy.errors import UsageError
-from nbdeploy.proving.blame import Fault, Metric, Seen, fault_of, form_fault, judged
+from nbdeploy.proving.blame import FIXES, Fault, Metric, Seen, fault_of, form_fault, judged
 from nbdeploy.proving.contract_file import Contract, contract_schema, read_contract
 from nbdeploy.proving.verdict import Outcome
 from nbdeploy.proving.verify import Verification, verify
@@ -43,6 +43,12 @@ def test_the_schema_is_one_and_the_contract_is_read() -> None:
     assert (contract.name, contract.version, contract.sent_as, contract.digest) == ("risk", "3", "rows", DIGEST)
     assert contract.by_row
     assert [(each.row, each.field) for each in contract.refusals] == [(1, "age")]
+
+
+def test_every_key_and_code_of_a_contract_is_in_the_docs() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "contract.md").read_text(encoding="utf-8")
+    assert [key for key in contract_schema()["properties"] if f"`{key}`" not in page] == []
+    assert [code for code in (*FIXES, "NBD539") if code not in page] == []
 
 
 @pytest.mark.parametrize("version", [2, 0, "1", "2.0", None, True])
