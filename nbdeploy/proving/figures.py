@@ -62,6 +62,8 @@ KNOWN = {
     "artifacts_mb": ("size of the stored objects", "MB"),
     "budget": ("limit asked for", ""),
     "ratio_to_last": ("ratio to the version before", "times"),
+    "reason": ("why", ""),
+    "quantized": ("with weights of 8 bits", ""),
     "asks": ("times that the package was asked", ""),
     "arrangement": ("arrangement that is answered otherwise", ""),
     "positions": ("rows that are answered otherwise", ""),
