@@ -197,8 +197,9 @@ class _Model:
             matrix = (rows.to_numpy() if isinstance(rows, Frame) else rows).as_kind("double")
             if matrix.width != len(columns):
                 raise Untraceable(f"a model of {len(columns)} columns gets {matrix.width}")
-            for number in sorted(set().union(*self._model.refused.values())):
-                self._checked(matrix[:, number], number, "double")
+            for what, numbers in self._model.refused.items():
+                if numbers:
+                    self._refuse(what, matrix if len(numbers) == matrix.width else matrix[:, sorted(numbers)])
             yield matrix.tensor
         else:
             for number, (name, kind) in enumerate(columns):
@@ -211,15 +212,17 @@ class _Model:
                 raise Untraceable(f"a model's column {number} gets {column.kind} where it had {kind}")
             return column
         values = column.as_kind("double")
-        there: dict[str, Callable[[], Any]] = {
-            "nan": values.isna,
-            "inf": lambda: values.abs() == float("inf"),
-            "huge": lambda: values.abs() > LARGEST_FLOAT32,
-        }
-        for what, found in there.items():
-            if number in self._model.refused[what]:
-                self._graph.refused.append(found().tensor)
+        for what, numbers in self._model.refused.items():
+            if number in numbers:
+                self._refuse(what, values)
         return values.as_kind(kind)
+
+    def _refuse(self, what: str, values: Tensor) -> None:
+        if what == "nan":
+            found = values.isna()
+        else:
+            found = values.abs() == float("inf") if what == "inf" else values.abs() > LARGEST_FLOAT32
+        self._graph.refused.append(found.tensor)
 
 
 @contextmanager

@@ -186,7 +186,7 @@ def test_a_quantized_graph_is_smaller_and_says_what_it_costs(served: Callable[..
     made = choice(model, [Call("predict", rows, model.predict(rows))], 1e-6, required=True)
     whole = graph_of(module, rows, {id(model): (made.content, OnnxModel(made.content, **made.arguments), rows)})
     content, figures = quantized_graph(whole, rows)
-    assert len(content) == figures["bytes"] < len(whole.content) / 3
+    assert len(content) == figures["bytes"] < len(whole.content) / 2
     assert figures["rows"] == 200
     assert figures["flips"] == int((module.predict(rows) != session_of(content).run(None, {"rows": rows})[0]).sum())
     assert figures["speedup_at_1_row"] > 0
