@@ -134,7 +134,7 @@ def _traced(graph: GraphWriter, rows: Any, inputs: Mapping[str, _Input]) -> Any:
     def tensor(each: _Input) -> Tensor:
         if each.problem:
             raise Untraceable(f"it reads the column {each.label!r}: {each.problem}")
-        width = None if hasattr(rows, "columns") or isinstance(rows, list) else each.width
+        width = None if each.label is not None or each.kind == "text" else each.width
         return Tensor(graph, graph.input(each.name, each.kind, each.width), each.kind, width)
 
     if not hasattr(rows, "columns"):

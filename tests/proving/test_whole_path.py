@@ -178,6 +178,12 @@ def test_arrays_are_taken_as_they_come(served: Callable[..., Any]) -> None:
     assert found.inputs == ({"name": "rows", "kind": "double", "columns": 3},)
 
 
+def test_lists_of_rows_and_texts_are_taken_as_well(served: Callable[..., Any]) -> None:
+    assert graph_of(served("return np.asarray(X)[:, 0]", argument="X"), [[1, 2], [3, 4]]).inputs[0]["kind"] == "int64"
+    texts = graph_of(served("return pd.Series(texts).isin(['yes']).astype(int)", argument="texts"), ["yes", "no"])
+    assert texts.inputs == ({"name": "rows", "kind": "text", "columns": 1},)
+
+
 def test_a_quantized_graph_is_smaller_and_says_what_it_costs(served: Callable[..., Any]) -> None:
     module = served("return np.where(model.predict(X) > 0.5, 'yes', 'no')", "model = None", argument="X")
     rows = RANDOM.random((200, 20))
