@@ -173,15 +173,8 @@ def test_a_median_of_the_request_is_refused_and_mended_by_the_command_that_is_to
 
     command = shlex.split(ran.problem["fix"].partition(": nbdeploy ")[2])
     assert command == ["deploy", str(path), "--name", NAME, "--freeze", "2:2"]
-    export = [
-        "export",
-        *command[1:],
-        "--out",
-        tmp_path / "package",
-        "--onnx",
-        "off",
-    ]  # the gates that matter, in less time
-    mended = home.nbdeploy(*export, "--json")
+    rest = ("--out", tmp_path / "package", "--onnx", "off", "--json")
+    mended = home.nbdeploy("export", *command[1:], *rest)  # the gates that matter, in less time
     assert mended.status == 0, mended.stderr
     assert [each["code"] for each in mended.answer["diagnostics"]] == ["NBD524"]
     assert path.read_bytes() == text
@@ -189,11 +182,11 @@ def test_a_median_of_the_request_is_refused_and_mended_by_the_command_that_is_to
     assert {"name": "rowwise", "verdict": "pass"}.items() <= mended.answer["gates"][2].items()
     folder = tmp_path / "package"
     (folder / "row.json").write_text('[{"Age": null, "Fare": 7.9}]')
-    asked = subprocess.run([sys.executable, "-c", one_row], cwd=folder, capture_output=True, text=True, check=True)
+    alone = subprocess.run([sys.executable, "-c", one_row], cwd=folder, capture_output=True, text=True, check=True)
     ages = [22.0, 38.0, 35.0, 35.0] * 10
     rows = list(zip(ages, [7.25, 71.3, 7.9, 53.1] * 10, strict=True))
     model = LinearRegression().fit(rows, [1.0, 2.0, 3.0, 4.0] * 10)
-    assert json.loads(asked.stdout) == pytest.approx([model.predict([(35.0, 7.9)])[0]])
+    assert json.loads(alone.stdout) == pytest.approx([model.predict([(35.0, 7.9)])[0]])
 
 
 # the disk -----------------------------------------------------------------------------------------------------------------
