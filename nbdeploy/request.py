@@ -37,7 +37,9 @@ class DeployRequest:
     `allow` holds names of gates whose failure is accepted, and `pickle:NAME` for values that may be pickled.
     `parameters` go to papermill, `metrics` names variables to record, `budget` limits (`p99_ms`, `memory_mb`, ...).
     `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
-    fitted models are served as ONNX.
+    fitted models are served as ONNX. `labels` names the variable that holds what is true for the recorded rows, `segments` the
+    input's columns by which the gate `better` compares with the version before as well; `margin` is by how much the metric may
+    be worse than that version's (default: 0).
     """
 
     notebook: Path
@@ -53,6 +55,9 @@ class DeployRequest:
     metrics: tuple[str, ...] = ()
     out: Path | None = None
     onnx: OnnxWish = OnnxWish()
+    labels: str | None = None
+    segments: tuple[str, ...] = ()
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,9 @@ class Settings:
     budget: Mapping[str, float] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    labels: str | None = None
+    segments: tuple[str, ...] = ()
+    margin: float | None = None
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -105,6 +108,9 @@ _FORMS = {
     ),
     "metrics": _TEXTS,
     "allow": _TEXTS,
+    "labels": _TEXT,
+    "segments": _Form('a list of columns, such as ["contract"]', _is_texts, tuple),
+    "margin": _Form("a number from 0 on, such as 0.01", _is_number, float),
 }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.service import request_body
+from nbdeploy.proving.held_out import measured_terms
 from nbdeploy.proving.verdict import Proof
 from nbdeploy.recording.recording import Recording
 
@@ -23,8 +24,9 @@ def contract_of(
     requests: Mapping[str, Any],
     proof: Proof,
     budgets: Mapping[str, float] | None = None,
+    segments: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the contract of a package as a JSON value. `budgets` are the limits that were asked for."""
+    """Return the contract of a package as a JSON value. `budgets` and `segments` are what was asked for."""
     path = recording.path
     return {
         "contract": CONTRACT_VERSION,
@@ -36,6 +38,7 @@ def contract_of(
         "output": {**package.output.as_json(), "name": path.output.label},
         "tolerance": package.tolerance.as_json(),
         "budgets": dict(budgets or {}),
+        **measured_terms(recording, requests, segments),
         "examples": list(_examples(package, requests)),
         "gates": proof.as_json(),
     }
