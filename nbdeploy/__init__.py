@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from nbdeploy.home import list_deployments, load_deployment
+    from nbdeploy.operating.retrain import Retrained, check_training
     from nbdeploy.progress import Event, Progress
     from nbdeploy.proving.verdict import Outcome, Proof, Verdict
     from nbdeploy.request import Deployment, DeployRequest, OnnxWish
@@ -43,11 +44,13 @@ __all__ = [
     "Progress",
     "Proof",
     "RecordingError",
+    "Retrained",
     "ServingPathError",
     "Severity",
     "UsageError",
     "Verdict",
     "check",
+    "check_training",
     "deploy",
     "export",
     "list_deployments",
@@ -73,6 +76,7 @@ _HOMES = {
         "UsageError",
     ),
     "nbdeploy.home": ("list_deployments", "load_deployment"),
+    "nbdeploy.operating.retrain": ("Retrained", "check_training"),
     "nbdeploy.progress": ("Event", "Progress"),
     "nbdeploy.proving.verdict": ("Outcome", "Proof", "Verdict"),
     "nbdeploy.request": ("DeployRequest", "Deployment", "OnnxWish"),

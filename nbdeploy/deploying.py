@@ -262,6 +262,7 @@ class _Deploy:
             experiment=run.experiment if run else None,
             diagnostics=tuple(self.notes),
             seconds=self.clock.seconds(),
+            notebook=self.request.notebook.absolute(),
         )
 
 

@@ -78,12 +78,14 @@ class Deployment:
     experiment: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    notebook: Path | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "ok": True,
             "name": self.name,
             "version": self.version,
+            "notebook": str(self.notebook) if self.notebook else None,
             "package": str(self.package),
             "module": self.module,
             "bento_tag": self.bento_tag,
