@@ -91,7 +91,7 @@ def _same_rows(own: Mapping[str, Any], other: Mapping[str, Any]) -> bool | None:
 def _asked(
     folder: Path, champion: Path, contract: Mapping[str, Any], recording: Recording, wish: Wish
 ) -> dict[str, Any]:
-    from nbdeploy.proving import better_process, bootstrap, probe
+    from nbdeploy.proving import better_process, probe
 
     assert recording.measure is not None
     measure = recording.measure.measure
@@ -104,7 +104,7 @@ def _asked(
         "known": [each["name"] for each in columns],
         "absent": sorted(absent_modules(champion / "requirements.lock", installed()) - {contract["module"]}),
         "probe": probe.__file__,
-        "bootstrap": bootstrap.__file__,
+        "root": str(Path(better_process.__file__).resolve().parents[2]),
         "name": measure.name,
         "function": measure.function,
         "labels_at": measure.labels_at,

@@ -1,7 +1,7 @@
 """Runs in a process of its own: asks the champion's package the held-out rows, and compares it with the candidate.
 
-Started as a script with `python -I`; it reads the two files beside it that it is told to, and lets the champion import only
-what its own lock names. The candidate's answers are the recorded ones: its package was proven to give them.
+Started as a script with `python -I`; it lets the champion import only what its own lock names. The candidate's answers are the
+recorded ones: its package was proven to give them.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def compare(job: dict[str, Any]) -> dict[str, Any]:
         theirs = champion_answers(job, rows)
     except Exception as problem:
         return {"problem": f"it does not answer these rows: {in_short(problem)}"}
-    bootstrap = load_file(job["bootstrap"], "nbdeploy_bootstrap")
+    sys.path.insert(0, job["root"])  # from here on, nothing of the champion is asked
     try:
-        question = asked(bootstrap, metric, job, labels, answers, theirs)
+        question = asked(metric, job, labels, answers, theirs)
         candidate, champion = metric.metric(labels, answers), metric.metric(labels, theirs)
     except Exception as problem:
         return {"problem": f"the metric can't be computed of its answers: {in_short(problem)}"}
-    return {**judged(bootstrap, question, job, rows), "candidate": candidate, "champion": champion}
+    return {**judged(question, job, rows), "candidate": candidate, "champion": champion}
 
 
 def lacking_columns(rows: Any, columns: list[Any]) -> list[str]:
@@ -74,12 +74,14 @@ def champion_answers(job: dict[str, Any], rows: Any) -> Any:
     return answers
 
 
-def asked(bootstrap: ModuleType, metric: ModuleType, job: dict[str, Any], labels: Any, mine: Any, theirs: Any) -> Any:
+def asked(metric: ModuleType, job: dict[str, Any], labels: Any, mine: Any, theirs: Any) -> Any:
     """Return the question in the metric's own arguments, as arrays, so that rows of them can be drawn quickly.
 
     They are caught on their way into the function that the notebook calls.
     """
     import numpy as np
+
+    from nbdeploy.proving.question import Question
 
     holder, name = owner(metric, job["function"])
     caught: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
@@ -98,16 +100,14 @@ def asked(bootstrap: ModuleType, metric: ModuleType, job: dict[str, Any], labels
             setattr(holder, name, original)
     if len(caught) == 2 and all(len(arguments) == 2 for arguments, _ in caught):
         options = caught[0][1]
-        pairs = [tuple(map(np.asarray, arguments)) for arguments, _ in caught]
+        pairs = [(np.asarray(arguments[0]), np.asarray(arguments[1])) for arguments, _ in caught]
         if all(len(each) == len(labels) for pair in pairs for each in pair):
             function: Callable[[Any, Any], float] = lambda a, b: original(a, b, **options)  # noqa: E731
             at = job["labels_at"]
-            return bootstrap.Question(job["name"], function, *pairs, job["greater"], at, not options)
+            return Question(job["name"], function, pairs[0], pairs[1], job["greater"], at)
     taken = Rows(labels), Rows(mine), Rows(theirs)
     whole: Callable[[Any, Any], float] = lambda a, b: metric.metric(a.value, b.value)  # noqa: E731
-    return bootstrap.Question(
-        job["name"], whole, (taken[0], taken[1]), (taken[0], taken[2]), job["greater"], 0, plain=False
-    )
+    return Question(job["name"], whole, (taken[0], taken[1]), (taken[0], taken[2]), job["greater"], 0)
 
 
 class Rows:
@@ -136,8 +136,10 @@ def owner(metric: ModuleType, function: str) -> tuple[Any, str]:
     return (holder, path[-1]) if function and hasattr(holder, path[-1]) else (None, "")
 
 
-def judged(bootstrap: ModuleType, question: Any, job: dict[str, Any], rows: Any) -> dict[str, Any]:
+def judged(question: Any, job: dict[str, Any], rows: Any) -> dict[str, Any]:
     import numpy as np
+
+    from nbdeploy.proving import bootstrap
 
     count = question.rows
     kept = np.arange(count)

@@ -10,57 +10,19 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = ["LEVEL", "Difference", "Halves", "Question", "halves", "holm", "resampled", "segments_of"]
+from nbdeploy.proving.question import Question, figures_of
+
+__all__ = ["LEVEL", "SMALLEST", "Difference", "Halves", "halves", "holm", "resampled", "segments_of"]
 
 LEVEL = 0.95
 RESAMPLES = 1_000
 SPLITS = 20
 SMALLEST = 30  # rows of a segment: with fewer, an interval says nothing
 CELLS = 2_000_000  # rows times resamples that are held at once
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Two models on the same rows: `arguments` gives for each what its metric takes, row by row, the labels at `labels_at`.
-
-    `function` takes the two arguments; `name` is scikit-learn's name of it, or the kind of a usual metric.
-    """
-
-    name: str
-    function: Callable[[Any, Any], float]
-    candidate: tuple[Any, Any]
-    champion: tuple[Any, Any]
-    greater: bool
-    labels_at: int = 0
-    plain: bool = True  # the function is called without options
-
-    @property
-    def rows(self) -> int:
-        return len(self.candidate[0])
-
-    @property
-    def swapped(self) -> Question:
-        return replace(self, candidate=self.champion, champion=self.candidate)
-
-    def on(self, positions: Any) -> Question:
-        """Return the question about these rows alone."""
-
-        def taken(pair: tuple[Any, Any]) -> tuple[Any, Any]:
-            return pair[0][positions], pair[1][positions]
-
-        return replace(self, candidate=taken(self.candidate), champion=taken(self.champion))
-
-    def values(self) -> tuple[float, float]:
-        """Return the candidate's figure and the champion's; NaN where the metric has none for these rows."""
-        return _asked(self.function, self.candidate), _asked(self.function, self.champion)
-
-    def turned(self, candidate: float, champion: float) -> float:
-        return candidate - champion if self.greater else champion - candidate
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,109 +137,10 @@ def _drawn(question: Question, resamples: int) -> Iterator[tuple[Any, Any]]:
 
     random = np.random.default_rng(0)
     step = max(1, CELLS // max(question.rows, 1))
-    figures = _figures(question)
+    figures = figures_of(question)
     for start in range(0, resamples, step):
         drawn = random.integers(0, question.rows, (min(step, resamples - start), question.rows))
         yield figures(drawn)
-
-
-def _figures(question: Question) -> Callable[[Any], tuple[Any, Any]]:
-    """Return the quickest way to the figures on many draws that gives what the metric itself gives."""
-    import numpy as np
-
-    for quick in (_by_row, _by_rank):
-        candidate, champion = quick(question, question.candidate), quick(question, question.champion)
-        if candidate is not None and champion is not None:
-            everything = np.arange(question.rows)[None, :]
-            some = np.random.default_rng(2).integers(0, question.rows, (1, question.rows))
-            if all(_agree(question, drawn, candidate(drawn), champion(drawn)) for drawn in (everything, some)):
-                return lambda drawn: (candidate(drawn), champion(drawn))
-
-    def one_by_one(drawn: Any) -> tuple[Any, Any]:
-        pairs = np.array([question.on(each).values() for each in drawn])
-        return pairs[:, 0], pairs[:, 1]
-
-    return one_by_one
-
-
-def _agree(question: Question, drawn: Any, candidate: Any, champion: Any) -> bool:
-    wanted = question.on(drawn[0]).values()
-    return all(
-        math.isclose(each, float(got[0]), rel_tol=1e-9, abs_tol=1e-12)
-        or (math.isnan(each) and math.isnan(float(got[0])))
-        for each, got in zip(wanted, (candidate, champion), strict=True)
-    )
-
-
-_ROWS: dict[str, Callable[[Any, Any], Any]] = {
-    "accuracy": lambda wanted, given: wanted == given,
-    "accuracy_score": lambda wanted, given: wanted == given,
-    "zero_one_loss": lambda wanted, given: wanted != given,
-    "mean_absolute_error": lambda wanted, given: abs(wanted - given),
-    "mean_squared_error": lambda wanted, given: (wanted - given) ** 2,
-    "root_mean_squared_error": lambda wanted, given: (wanted - given) ** 2,
-}
-
-
-def _by_row(question: Question, pair: tuple[Any, Any]) -> Callable[[Any], Any] | None:
-    """A metric that is the mean of something of each row (or the root of it): the mean of what was drawn."""
-    import numpy as np
-
-    formula = _ROWS.get(question.name)
-    if formula is None or not question.plain or any(np.ndim(each) != 1 for each in pair):
-        return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            each = np.asarray(formula(*_ordered(question, pair)), dtype=float)
-        except (TypeError, ValueError):
-            return None
-    if question.name == "root_mean_squared_error":
-        return lambda drawn: np.sqrt(each[drawn].mean(axis=1))
-    return lambda drawn: each[drawn].mean(axis=1)
-
-
-def _by_rank(question: Question, pair: tuple[Any, Any]) -> Callable[[Any], Any] | None:
-    """The area under the ROC curve of two classes, from how often each row was drawn (ties count half)."""
-    import numpy as np
-
-    if question.name != "roc_auc_score" or not question.plain or any(np.ndim(each) != 1 for each in pair):
-        return None
-    wanted, given = _ordered(question, pair)
-    classes = np.unique(wanted)
-    if len(classes) != 2 or given.dtype.kind not in "fiub":
-        return None
-    order = np.argsort(given, kind="stable")
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
-    positive = (wanted == classes[1])[order]
-    ties = np.flatnonzero(np.r_[True, np.diff(given[order].astype(float)) != 0])
-
-    def figures(drawn: Any) -> Any:
-        count, rows = len(drawn), len(order)
-        shifted = place[drawn] + (np.arange(count) * rows)[:, None]
-        often = np.bincount(shifted.ravel(), minlength=count * rows).reshape(count, rows)
-        above = np.add.reduceat(often * positive, ties, axis=1).astype(float)
-        below = np.add.reduceat(often * ~positive, ties, axis=1).astype(float)
-        pairs = above.sum(axis=1) * below.sum(axis=1)
-        won = (above * (np.cumsum(below, axis=1) - below / 2)).sum(axis=1)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return won / pairs
-
-    return figures
-
-
-def _ordered(question: Question, pair: tuple[Any, Any]) -> tuple[Any, Any]:
-    return pair if question.labels_at == 0 else (pair[1], pair[0])
-
-
-def _asked(function: Callable[[Any, Any], float], pair: tuple[Any, Any]) -> float:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return float(function(*pair))
-        except (ValueError, ZeroDivisionError):  # one class alone
-            return math.nan
 
 
 # segments ---------------------------------------------------------------------------------------------------------------

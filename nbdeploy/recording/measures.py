@@ -113,11 +113,12 @@ class Measuring:
     def _tried(self, call: MetricCall) -> Iterator[tuple[Measure, Observation]]:
         """Yield the ways to write a call as a function of labels and answers."""
         seen = self.seen.get(_key(call), {})
-        arguments, values = call.arguments, [_observation(each) for each in seen.get("arguments", ())]
-        if arguments is None or len(values) != 2 or not isinstance(seen.get("value"), float):
+        told = list(seen.get("arguments", ()))
+        values = [_observation(each) for each in told if each is not None]
+        if len(values) != (1 if call.method else 2) or not isinstance(seen.get("value"), float):
             return
         where = f"{call.function} in cell {call.statement.cell}"
-        for place in (1,) if call.method else (0, 1):
+        for place in range(len(values)):
             labels = values[place]
             if labels.digest is None or labels.problem or labels.schema.rows != self.output.observation.schema.rows:
                 self.reasons.append(f"{where} compares {labels.schema}, not a label for each answer")

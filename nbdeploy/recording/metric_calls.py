@@ -58,9 +58,13 @@ def is_greater_better(function: str) -> bool:
 
 
 def metric_calls(program: Program) -> Iterator[MetricCall]:
-    """Yield the calls that may measure what the predict cells make: those of test cells first, else in their order."""
-    after = _after_predict(program)
-    for each in sorted(after, key=lambda each: (each.role is not Role.TEST, each.index)):
+    """Yield the calls that may measure what the predict cells make: those of test cells first, then what comes after these.
+
+    What was measured before is looked at, too: `model.score(X_test, y_test)` may stand above `model.predict(X_test)`.
+    """
+    later = {each.index for each in _after_predict(program)}
+    statements = program.statements if later else ()
+    for each in sorted(statements, key=lambda each: (each.role is not Role.TEST, each.index not in later, each.index)):
         if each.imports or each.defines_code or each.is_compound:
             continue
         for node in ast.walk(each.node):
@@ -118,7 +122,10 @@ def looked_at(program: Program) -> dict[Place, dict[str, Any]]:
     found: dict[Place, dict[str, Any]] = {}
     for each in metric_calls(program):
         entry = found.setdefault(each.statement.place, {"calls": {}, "names": []})
-        entry["calls"][ast.dump(each.call)] = each.slots
+        slots = each.slots
+        entry["calls"][ast.dump(each.call)] = (
+            ("", slots[1]) if each.method and slots else slots
+        )  # the rows tell nothing
         if each.method or each.arguments is None:
             continue
         parts = [*each.arguments, *(option.value for option in each.options)]

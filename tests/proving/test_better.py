@@ -154,6 +154,11 @@ def test_a_mistyped_segment_is_wrong_use(candidate: Recorded) -> None:
 
 
 def test_labels_of_other_rows_are_refused(tmp_path: Path) -> None:
-    notebook = write_notebook(tmp_path / "prices.ipynb", DATA % FAIR + "few = price[:9]", PREDICT)
-    with pytest.raises(UsageError, match=r"NBD582 .*'few': is .*; 'answers' has 400 rows, and needs a label for each"):
+    data = "rows = [1.0, 2.0, 3.0]\nfew = [1.0]"
+    notebook = write_notebook(tmp_path / "prices.ipynb", data, ("predict", "answers = [2 * row for row in rows]"))
+    with pytest.raises(UsageError, match=r"NBD582 .*'few': is .*; 'answers' has 3 rows, and needs a label for each"):
         export(DeployRequest(notebook=notebook, labels="few"), tmp_path / "out")
+    with pytest.raises(
+        UsageError, match=r"NBD582 .*'rwos': is not there at the end of the run \(did you mean 'rows'\?\)"
+    ):
+        export(DeployRequest(notebook=notebook, labels="rwos"), tmp_path / "out")

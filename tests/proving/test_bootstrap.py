@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,17 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_auc_score, root_mean_squared_error
+from sklearn import metrics
+from sklearn.metrics import (
+    accuracy_score,
+    cohen_kappa_score,
+    mean_absolute_error,
+    roc_auc_score,
+    root_mean_squared_error,
+)
 
-from nbdeploy.proving.bootstrap import Question, halves, holm, resampled, segments_of
+from nbdeploy.proving.bootstrap import halves, holm, resampled, segments_of
+from nbdeploy.proving.question import Question, figures_of
 
 REGRESSION = {"mean_absolute_error": mean_absolute_error, "root_mean_squared_error": root_mean_squared_error}
 
@@ -75,36 +84,70 @@ def test_the_order_of_the_answers_does_not_matter_for_what_is_said_of_all_rows(q
     assert resampled(shuffled).difference == pytest.approx(resampled(question).difference, abs=1e-12)
 
 
+def figures(name: str, function: Any, wanted: Any, mine: Any, theirs: Any, labels_at: int = 0) -> Any:
+    """Return the figures of 50 draws, by the quickest way and by the metric itself."""
+
+    def pair(answers: Any) -> tuple[Any, Any]:
+        return (wanted, answers) if labels_at == 0 else (answers, wanted)
+
+    def ordered(a: Any, b: Any) -> float:
+        return float(function(a, b) if labels_at == 0 else function(b, a))
+
+    question = Question(name, ordered, pair(mine), pair(theirs), greater=True, labels_at=labels_at)
+    slow = Question("something else", ordered, pair(mine), pair(theirs), greater=True, labels_at=labels_at)
+    drawn = np.random.default_rng(9).integers(0, len(wanted), (50, len(wanted)))
+    quick = figures_of(question)
+    assert quick.__name__ != "one_by_one", "there is a formula for it"
+    return np.array(quick(drawn)), np.array(figures_of(slow)(drawn))
+
+
 @pytest.mark.parametrize("labels_at", [0, 1])
 @pytest.mark.parametrize("ties", [False, True])
 def test_the_quick_area_under_the_curve_is_scikit_learns(ties: bool, labels_at: int) -> None:
     random = np.random.default_rng(5)
     wanted = random.integers(0, 2, 80)
-    given_ = [random.random(80) + wanted * 0.5 for _ in range(2)]
-    mine, theirs = (np.round(each, 1) if ties else each for each in given_)
+    scores = [random.random(80) + wanted * 0.5 for _ in range(2)]
+    mine, theirs = (np.round(each, 1) if ties else each for each in scores)
+    quick, slow = figures("roc_auc_score", roc_auc_score, wanted, mine, theirs, labels_at)
+    np.testing.assert_allclose(quick, slow, rtol=1e-12)
 
-    def function(a: Any, b: Any) -> float:
-        return float(roc_auc_score(a, b) if labels_at == 0 else roc_auc_score(b, a))
 
-    def pair(answers: Any) -> tuple[Any, Any]:
-        return (wanted, answers) if labels_at == 0 else (answers, wanted)
+@pytest.mark.parametrize("name", ["f1_score", "precision_score", "recall_score"])
+@pytest.mark.parametrize("options", [{"average": "macro"}, {"average": "micro"}, {"average": "weighted"}], ids=str)
+def test_quick_metrics_of_many_classes_are_scikit_learns(name: str, options: dict[str, Any]) -> None:
+    random = np.random.default_rng(6)
+    wanted = random.choice(["a", "b", "c", "rare"], 60, p=[0.5, 0.3, 0.17, 0.03])
+    mine, theirs = (np.where(random.random(60) < 0.7, wanted, "a") for _ in range(2))
+    quick, slow = figures(name, partial(getattr(metrics, name), zero_division=0, **options), wanted, mine, theirs)
+    np.testing.assert_allclose(quick, slow, rtol=1e-12)
 
-    quick = Question("roc_auc_score", function, pair(mine), pair(theirs), greater=True, labels_at=labels_at)
-    slow = Question("roc_auc_score", function, pair(mine), pair(theirs), greater=True, labels_at=labels_at, plain=False)
-    one, other = resampled(quick, resamples=200), resampled(slow, resamples=200)
-    assert (one.low, one.high) == (pytest.approx(other.low, abs=1e-12), pytest.approx(other.high, abs=1e-12))
+
+@pytest.mark.parametrize(
+    "name", ["f1_score", "precision_score", "recall_score", "balanced_accuracy_score", "zero_one_loss"]
+)
+def test_quick_metrics_of_two_classes_are_scikit_learns(name: str) -> None:
+    question = classes(7, 50)
+    quick, slow = figures(name, getattr(metrics, name), *question.candidate, question.champion[1])
+    np.testing.assert_allclose(quick, slow, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["r2_score", "mean_squared_error", *REGRESSION])
+def test_quick_metrics_of_numbers_are_scikit_learns(name: str) -> None:
+    question = numbers(8, 50)
+    quick, slow = figures(name, getattr(metrics, name), *question.candidate, question.champion[1])
+    np.testing.assert_allclose(quick, slow, rtol=1e-12)
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    """Two models of the same quality: 95 of 100 intervals hold 0."""
+    """Two models of the same quality: about 57 of 60 intervals hold 0."""
     covered = sum(
-        not (found.worse() or found.better) for found in (resampled(numbers(seed, 100)) for seed in range(100))
+        not (found.worse() or found.better) for found in (resampled(numbers(seed, 100)) for seed in range(60))
     )
-    assert 88 <= covered <= 99
+    assert 51 <= covered <= 60
 
 
 def test_a_metric_that_no_formula_is_known_for_is_asked_itself() -> None:
-    found = resampled(classes(1, 60, f1_score), resamples=100)
+    found = resampled(classes(1, 60, cohen_kappa_score), resamples=100)
     assert found.resamples == 100
     assert found.low < found.difference < found.high
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 import pytest
 
 from nbdeploy.analysis.inference import find_output
+from nbdeploy.analysis.observations import Observation
 from nbdeploy.recording.live_metrics import usual_metric
 from nbdeploy.recording.measures import Measure, Measuring
 from nbdeploy.recording.metric_calls import GREATER, LESS, is_greater_better
 from tests.analysis.notebooks import program_of, recorded_run
-
-if TYPE_CHECKING:
-    from nbdeploy.analysis.observations import Observation
 
 DATA = """
 import numpy as np
@@ -96,6 +92,29 @@ def test_answers_are_followed_row_by_row(cell: str, wanted: str) -> None:
     assert expression(PROBABILITIES, cell) == wanted
 
 
+@pytest.mark.parametrize(
+    ("labels", "cell", "wanted"),
+    [
+        ("y", CLASSES, "np.mean(np.asarray(y) == np.asarray(answers))"),
+        ("y", PROBABILITIES, "log_loss(y, p)"),
+        ("weights", ("predict", "answers = weights * 1.5"), "root_mean_squared_error(weights, answers)"),
+        ("y", ("predict", "answers = X[:, 0] * 3"), "root_mean_squared_error(y, answers)"),
+    ],
+)
+def test_labels_that_are_named_bring_the_usual_metric(labels: str, cell: tuple[str, str], wanted: str) -> None:
+    program = program_of(DATA, cell)
+    with recorded_run(program) as (observed, recorder):
+        output = find_output(program, observed, None)
+        ask = lambda call: eval(f"recorder.{call}", {"recorder": recorder})  # noqa: E731
+        search = Measuring(program, observed, output, recorder.measured, ask)
+        told = recorder.look_at_name(labels)
+        assert told is not None
+        made = search.by_default(Observation.from_json(told), labels)
+        assert recorder.look_at_name("nowhere") is None
+    assert made is not None
+    assert (made.expression, made.cell) == (wanted, None)
+
+
 def test_the_test_cells_come_first() -> None:
     cells = (CLASSES, "accuracy_score(y, answers)", ("test", "assert f1_score(y, answers) > 0.1"))
     assert expression(*cells) == "f1_score(y, answers)"
@@ -147,3 +166,8 @@ def test_error_and_loss_shrink_and_scores_grow_as_scikit_learn_says() -> None:
 )
 def test_the_usual_metric(labels: object, answers: object, wanted: str) -> None:
     assert usual_metric(labels, answers) == wanted
+
+
+def test_what_was_measured_above_the_predict_cell_counts_if_it_is_the_same_number() -> None:
+    assert expression("model.score(X, y)", CLASSES) == "accuracy_score(y, answers)"
+    assert found("model.score(X[:40][::-1], y)", CLASSES)[0] is None
