@@ -31,7 +31,7 @@ from nbdeploy.packaging.tolerance import STRICT, Tolerance
 from nbdeploy.packaging.training import train_module
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["Converted", "Wishes", "droppable_columns", "export"]
+__all__ = ["Converted", "WholeGraphFiles", "Wishes", "droppable_columns", "export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,22 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeGraphFiles:
+    """The whole serving path as one ONNX graph, perhaps quantized as well, and its `inputs` and `outputs` as JSON values."""
+
+    files: tuple[Path, ...]
+    signature: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """What is settled outside of the recording.
 
     `optional` are columns that the served code fills when a request lacks them; `unneeded` those that a request need not
     have at all. `contract` is the JSON value of `contract.json`. `roots` are import names that the lock must have besides
     those seen in the code. `converted` are models, by the key of their frozen value, that the package has as ONNX files;
-    `tolerance` is what its answers may differ by from the notebook's. `segments` are columns by which versions are compared.
+    `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`. `segments`
+    are columns by which versions are compared.
     """
 
     name: str
@@ -61,6 +70,7 @@ class Wishes:
     roots: frozenset[str] = frozenset()
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = STRICT
+    whole: WholeGraphFiles | None = None
     segments: tuple[str, ...] = ()
 
 
@@ -91,6 +101,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         },
         **{f"artifacts/{each.file.name}": each.file for each in wishes.converted.values()},
         **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
+        **{f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())},
         "notebook/source.ipynb": Path(recording.program.notebook.path),
         "notebook/validated.ipynb": recording.validated,
         "notebook/validated.html": recording.validated.with_suffix(".html"),
@@ -134,6 +145,7 @@ def _papers(recording: Recording, wishes: Wishes, locked: Lock, requirements: It
         "requirements.lock": locked.text,
         "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version, requirements),
         "README.md": readme(recording, wishes, locked),
+        **({"edge/signature.json": json.dumps(wishes.whole.signature, indent=2) + "\n"} if wishes.whole else {}),
         ".gitignore": gitignore(),
     }
 

@@ -76,7 +76,7 @@ def prove(
     _stop_early(proof, _answers(recording, native), allowed, clock)
     found, chosen = _ported(recording, native, folder, onnx, clock)
     package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
-    if verdict.outcome is Outcome.FAIL and chosen is not native:
+    if verdict.outcome is Outcome.FAIL and chosen.wishes.converted:
         found = stays_native(f"the package's tests fail with ONNX: {verdict.reason}", onnx)
         chosen = native
         package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
@@ -122,10 +122,10 @@ def _ported(
     with clock.stage("prove", "converting the models to ONNX and comparing"):
         found = portable(recording, export(recording, native.wishes), folder, onnx)
     if not found.converted or found.verdict.outcome is Outcome.FAIL:
-        return found, native
+        return found, replace(native, wishes=replace(native.wishes, whole=found.whole))
     why = ""
     for tolerance in (STRICT, found.tolerance):
-        wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance)
+        wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance, whole=found.whole)
         asked = _settled(recording, wishes, folder, clock)
         failed = [each for each in _answers(recording, asked) if each.outcome is Outcome.FAIL]
         if not failed:

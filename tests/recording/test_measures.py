@@ -98,7 +98,6 @@ def test_answers_are_followed_row_by_row(cell: str, wanted: str) -> None:
         ("y", CLASSES, "np.mean(np.asarray(y) == np.asarray(answers))"),
         ("y", PROBABILITIES, "log_loss(y, p)"),
         ("weights", ("predict", "answers = weights * 1.5"), "root_mean_squared_error(weights, answers)"),
-        ("y", ("predict", "answers = X[:, 0] * 3"), "root_mean_squared_error(y, answers)"),
     ],
 )
 def test_labels_that_are_named_bring_the_usual_metric(labels: str, cell: tuple[str, str], wanted: str) -> None:
