@@ -15,7 +15,7 @@ from nbdeploy.home import save_deployment
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("check", "slice", "export", "deploy", "run", "serve", "list", "show")
+COMMANDS = ("check", "slice", "export", "deploy", "run", "serve", "retrain", "list", "show")
 DEPLOYMENT = {
     "ok": True,
     "name": "titanic",
