@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
     from nbdeploy.proving.better import Champion
     from nbdeploy.proving.prove import Proven
+    from nbdeploy.proving.report import Report
     from nbdeploy.recording.recording import Recording
     from nbdeploy.tracking.record import Run
 
@@ -55,10 +56,12 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
             bento = deployed.build(proven)
             proven = deployed.ask(proven, bento)
             proven = deployed.compare(proven, recording)
+            deployed.report(proven, recording, bento)
             run = deployed.track(proven, recording, bento)
+            report = deployed.report(proven, recording, bento, run)
             place = deployed.place(claim.folder, claim.published)
         undo.callback(shutil.rmtree, claim.published, ignore_errors=True)
-        made = deployed.told(proven, recording, place, bento, run)
+        made = deployed.told(proven, recording, place, report, bento, run)
         save_deployment(name, claim.version, made.as_json())
     return made
 
@@ -76,8 +79,9 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
         recording = exported.record(scratch)
         proven = exported.prove(recording, scratch / "package")
         proven = replace(proven, proof=proven.proof + NOT_COMPARED)
+        report = exported.report(proven, recording)
         _copy(scratch / "package", out, undo)
-    return exported.told(proven, recording, out)
+    return exported.told(proven, recording, out, report)
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -236,6 +240,21 @@ class _Deploy:
             self.undo.callback(untrack, run)
         return run
 
+    def report(
+        self, proven: Proven, recording: Recording, bento: BuiltBento | None = None, run: Run | None = None
+    ) -> Report:
+        """Write the report and the whole proof into the package and the Bento; again when the run is known."""
+        from nbdeploy.proving.report import report_of
+        from nbdeploy.proving.seal import seal
+
+        places = {"bento": bento.tag} if bento else {}
+        places |= {"mlflow run": f"{run.run_id} in {run.experiment}"} if run else {}
+        seconds, notes = self.clock.seconds(), tuple(self.notes)
+        report = report_of(proven, recording, seconds=seconds, places=places, diagnostics=notes)
+        for folder in (proven.folder, *((bento.path / "src",) if bento else ())):
+            seal(folder, report)
+        return report
+
     def place(self, folder: Path, published: Path) -> Path:
         """Copy the package to where the user wants it, if somewhere else."""
         if self.request.out is None:
@@ -244,7 +263,13 @@ class _Deploy:
         return self.request.out.absolute()
 
     def told(
-        self, proven: Proven, recording: Recording, place: Path, bento: BuiltBento | None = None, run: Run | None = None
+        self,
+        proven: Proven,
+        recording: Recording,
+        place: Path,
+        report: Report,
+        bento: BuiltBento | None = None,
+        run: Run | None = None,
     ) -> Deployment:
         path = recording.path
         return Deployment(
@@ -263,6 +288,7 @@ class _Deploy:
             diagnostics=tuple(self.notes),
             seconds=self.clock.seconds(),
             notebook=self.request.notebook.absolute(),
+            report=report,
         )
 
 

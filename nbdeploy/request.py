@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nbdeploy.errors import Diagnostic
 
 if TYPE_CHECKING:
+    from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Proof
 
 __all__ = ["DeployRequest", "Deployment", "OnnxWish"]
@@ -64,7 +65,10 @@ class DeployRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One deployed version, with its proof. `seconds` has `record`, `export`, `prove`, `track`, `build` and `total`."""
+    """One deployed version, with its proof. `seconds` has `record`, `export`, `prove`, `track`, `build` and `total`.
+
+    `report` is all that is to be told of it; as a page it lies in the package's folder `notebook`.
+    """
 
     name: str
     version: str
@@ -81,6 +85,7 @@ class Deployment:
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
     notebook: Path | None = None
+    report: Report | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -92,6 +97,7 @@ class Deployment:
             "module": self.module,
             "bento_tag": self.bento_tag,
             "bento_path": str(self.bento_path) if self.bento_path else None,
+            "report": str(self.package / "notebook" / "report.html") if self.report else None,
             "run_id": self.run_id,
             "experiment": self.experiment,
             "input": self.input,

@@ -4,7 +4,8 @@
     GET  /contract  contract.json: what this service was proven to do
     BentoML's own   /healthz /livez /readyz /metrics /docs.json /schema.json
 
-Every answer has the headers X-Request-Id (the client's own, where it sent one) and X-Model-Version. A request that
+Every answer has the headers X-Request-Id (the client's own, where it sent one), X-Model-Version and X-Model-Digest (of
+the artifacts that answer; contract.json has that of the proven ones). A request that
 can't be answered gets 400 and {"error": ..., "problems": [{"row", "field", "message"}, ...]}; one that does not come to
 its end, 408; one that is too large, 413; one that the model itself refuses, 422.
 What is JSON and what is data is decided in `churn/schema.py`.
@@ -20,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import hashlib
 import json
 import logging
 import re
@@ -37,6 +39,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from churn import predict
+from churn.artifacts import FOLDER
 from churn.schema import BadRequest, answer, input_schema, parse_rows, rows_of
 
 if TYPE_CHECKING:
@@ -59,6 +62,16 @@ def version() -> str:
     """The Bento's version; the contract's where the service runs from the exported folder."""
     served = bentoml.server_context.bento_version
     return served if served != "not available" else str(json.loads(CONTRACT).get("version", "unknown"))
+
+
+def model_digest() -> str:
+    """One sha256 for all artifacts in use."""
+    artifacts = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+    lines = "".join(f"{name} {each['sha256']}\n" for name, each in sorted(artifacts.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+DIGEST = model_digest().encode()
 
 
 def respond(body: dict[str, Any], status: int = 200) -> Response:
@@ -200,7 +213,7 @@ def read(body: bytes) -> Any:
 
 
 class Stamp:
-    """Gives every answer its request id and the model's version."""
+    """Gives every answer its request id, and the model's version and digest."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -215,7 +228,8 @@ class Stamp:
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
                 stamp = [(b"x-request-id", request_id), (b"x-model-version", version().encode())]
-                message = {**message, "headers": [*message.get("headers", []), *stamp]}
+                headers = [*message.get("headers", []), *stamp, (b"x-model-digest", DIGEST)]
+                message = {**message, "headers": headers}
             await send(message)
 
         await self.app(scope, receive, stamped)
