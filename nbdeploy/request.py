@@ -42,7 +42,9 @@ class DeployRequest:
     `freeze` holds places `CELL:LINE` where the served code computes something over all rows (a mean, a median, dummies), or
     `all`: its value on the training side becomes a named constant of the package (see `freezing`). The file stays as it is.
     `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
-    fitted models are served as ONNX.
+    fitted models are served as ONNX. `labels` names the variable that holds what is true for the recorded rows, `segments` the
+    input's columns by which the gate `better` compares with the version before as well; `margin` is by how much the metric may
+    be worse than that version's (default: 0).
     """
 
     notebook: Path
@@ -59,6 +61,9 @@ class DeployRequest:
     out: Path | None = None
     onnx: OnnxWish = OnnxWish()
     freeze: frozenset[str] = frozenset()
+    labels: str | None = None
+    segments: tuple[str, ...] = ()
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +87,7 @@ class Deployment:
     experiment: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    notebook: Path | None = None
     report: Report | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -89,6 +95,7 @@ class Deployment:
             "ok": True,
             "name": self.name,
             "version": self.version,
+            "notebook": str(self.notebook) if self.notebook else None,
             "package": str(self.package),
             "module": self.module,
             "bento_tag": self.bento_tag,

@@ -105,7 +105,7 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_conditions(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what must hold, and what may be done to have it hold."""
+    """Add the options that say what must hold, what may be done for it, and what the model is compared by."""
     add = parser.add_argument_group("what must hold").add_argument
     add(
         "--allow",
@@ -129,6 +129,15 @@ def add_conditions(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=NUMBER",
         help="limits that the service keeps, such as p99_ms=20 memory_mb=512",
     )
+    add("--labels", type=identifier, metavar="NAME", help="the variable with what is true for the predicted rows")
+    add(
+        "--segment",
+        dest="segments",
+        action="append",
+        metavar="COLUMN",
+        help="a column of the input by which the version before is compared with as well (repeatable)",
+    )
+    add("--margin", type=margin, metavar="NUMBER", help="how much worse than the version before it may be (default: 0)")
 
 
 def magic_parser() -> Parser:
@@ -175,6 +184,9 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         out=options.out,
         onnx=OnnxWish(options.onnx, options.onnx_tolerance, options.quantize),
         freeze=frozenset(options.freeze or ()),
+        labels=options.labels,
+        segments=tuple(options.segments or ()),
+        margin=options.margin,
     )
 
 
@@ -217,6 +229,16 @@ def tolerance(text: str) -> float:
         value = math.nan
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1, such as 1e-6")
+    return value
+
+
+def margin(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on, such as 0.01")
     return value
 
 

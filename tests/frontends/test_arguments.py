@@ -27,6 +27,7 @@ def test_every_option_reaches_the_request() -> None:
         "titanic --input df --output y --bind X_test=X --bind Z_test=Z --allow rowwise --allow pickle:tree "
         "--budget p99_ms=20 memory_mb=512 -p epochs 3 -p rate -1e-3 -p name 'a b' --metrics acc auc --out made "
         "--onnx require --onnx-tolerance 1e-4 --quantize --freeze 4:2 --freeze all"
+        " --labels y_test --segment contract --segment age --margin 0.01"
     )
     assert request(line) == DeployRequest(
         notebook=NOTEBOOK,
@@ -41,6 +42,9 @@ def test_every_option_reaches_the_request() -> None:
         metrics=("acc", "auc"),
         out=Path("made"),
         onnx=OnnxWish("require", 1e-4, quantize=True),
+        labels="y_test",
+        segments=("contract", "age"),
+        margin=0.01,
     )
 
 
@@ -71,6 +75,7 @@ def test_parameters_are_read_as_papermill_reads_them(text: str) -> None:
         ("--inp df", r"unknown option --inp"),
         ("titanic survivors", r"'survivors' is one word too many"),
         ("--allow rowise", r"'rowise' is not a gate \(did you mean 'rowwise'\?\).*reproduce, faithful"),
+        ("--margin -1", r"--margin: '-1' is not a number from 0 on"),
         ("--onnx always", r"--onnx: 'always' is not known"),
         ("--onnx-tolerance 2", r"'2' is not a number from 0 to 1, such as 1e-6"),
         ("--onnx-tolerance small", r"'small' is not a number from 0 to 1"),
