@@ -12,7 +12,10 @@ from nbdeploy.errors import Diagnostic
 if TYPE_CHECKING:
     from nbdeploy.proving.verdict import Proof
 
-__all__ = ["DeployRequest", "Deployment", "OnnxWish"]
+__all__ = ["Audit", "DeployRequest", "Deployment", "OnnxWish"]
+
+Audit = Literal["warn", "fail", "off"]
+"""What known vulnerabilities of the requirements are: warned of, a failure of the gate `safe`, or not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,8 @@ class DeployRequest:
     `allow` holds names of gates whose failure is accepted, and `pickle:NAME` for values that may be pickled.
     `parameters` go to papermill, `metrics` names variables to record, `budget` limits (`p99_ms`, `memory_mb`, ...).
     `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
-    fitted models are served as ONNX.
+    fitted models are served as ONNX, `audit` what known vulnerabilities are (default: as the notebook's settings say, else
+    `warn`).
     """
 
     notebook: Path
@@ -53,6 +57,7 @@ class DeployRequest:
     metrics: tuple[str, ...] = ()
     out: Path | None = None
     onnx: OnnxWish = OnnxWish()
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

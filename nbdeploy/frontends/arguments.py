@@ -105,6 +105,11 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         help=f"accept that this gate fails (repeatable): {', '.join(GATES)}; pickle:NAME lets one value be pickled",
     )
     add(
+        "--audit",
+        choices=("warn", "fail", "off"),
+        help="known vulnerabilities of the requirements: warn of them (default), fail, or do not look them up",
+    )
+    add(
         "--budget",
         type=limit,
         nargs="+",
@@ -157,6 +162,7 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         metrics=tuple(options.metrics or ()),
         out=options.out,
         onnx=OnnxWish(options.onnx, options.onnx_tolerance),
+        audit=options.audit,
     )
 
 

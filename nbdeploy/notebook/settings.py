@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from nbdeploy.errors import Diagnostic
 from nbdeploy.suggestions import did_you_mean
@@ -38,6 +38,7 @@ class Settings:
     budget: Mapping[str, float] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    audit: Literal["warn", "fail", "off"] | None = None
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -105,6 +106,7 @@ _FORMS = {
     ),
     "metrics": _TEXTS,
     "allow": _TEXTS,
+    "audit": _Form("warn, fail or off", lambda value: value in ("warn", "fail", "off"), str),
 }
 
 

@@ -22,6 +22,7 @@ from nbdeploy.packaging.environment import Lock, lock
 from nbdeploy.packaging.installed import owners
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.papers import gitignore, init_module, pipeline_module, project_file, readme
+from nbdeploy.packaging.sbom import sbom
 from nbdeploy.packaging.service import bentofile, schema_module, service_module
 from nbdeploy.packaging.stages import handed_over, predict_module, preprocess_module
 from nbdeploy.packaging.symbols import Symbols, name_symbols
@@ -82,6 +83,9 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
+    texts["sbom.cdx.json"] = sbom(
+        wishes.name, wishes.version, locked, list(_entries(recording, symbols, wishes)), local
+    )
     binaries = {
         **{
             f"artifacts/{stored.file}": recording.stored / stored.file
@@ -226,6 +230,7 @@ def _converted_entry(native: ArtifactEntry, converted: Converted) -> ArtifactEnt
         type_name="OnnxModel",
         type_import=None,
         saved_as=native.format,
+        saved_arguments=native.arguments,
     )
 
 

@@ -22,16 +22,18 @@ from nbdeploy.proving.clean_process import answer_bodies, ask_package, run_packa
 from nbdeploy.proving.contract import contract_of, request_bodies, single_bodies
 from nbdeploy.proving.faithful import faithful
 from nbdeploy.proving.fuzzing import Known
+from nbdeploy.proving.inspected import inspected
 from nbdeploy.proving.portable import Portable, portable, stays_native
 from nbdeploy.proving.reproduce import reproduce
 from nbdeploy.proving.robust import robust
 from nbdeploy.proving.rowwise import rowwise
+from nbdeploy.proving.safe import safe
 from nbdeploy.proving.served import served
 from nbdeploy.proving.server import running
 from nbdeploy.proving.tested import tested
 from nbdeploy.proving.verdict import Outcome, Proof, Verdict
 from nbdeploy.recording.recording import Recording
-from nbdeploy.request import OnnxWish
+from nbdeploy.request import Audit, OnnxWish
 
 if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Budget", "Proven", "ask_bento", "prove"]
 
 
-NOT_YET = ("safe", "better")
+NOT_YET = ("better",)
 AUTO = OnnxWish()
 NOTHING_ASKED: Mapping[str, Any] = {"rows": [], "predictions": []}
 
@@ -63,6 +65,7 @@ def prove(
     clock: Clock,
     limits: Mapping[str, float] | None = None,
     onnx: OnnxWish = AUTO,
+    audit: Audit = "warn",
 ) -> Proven:
     """Write the package to `folder` and prove it there; raises GateError at the first failed gate that is not allowed.
 
@@ -80,6 +83,10 @@ def prove(
         package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
     for each in (*_answers(recording, chosen), found.verdict, verdict):
         proof = _judged(proof, each, allowed, clock)
+    clock.progress(Event("safe", "start", "looking for secrets and what nobody pinned or trusts", part_of="prove"))
+    with clock.stage("prove", "looking for secrets and what nobody pinned or trusts"):
+        seen = inspected(recording, package, folder, chosen.requests, allowed, audit)
+    proof = _judged(proof, safe(seen), allowed, clock)
     for gate in NOT_YET:
         proof += Verdict(gate, Outcome.SKIP, "this gate is not built yet")
     return Proven(package, folder, proof, chosen.requests)
