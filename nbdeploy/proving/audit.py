@@ -53,7 +53,7 @@ def audited(folder: Path) -> tuple[Audited, ...]:
 
 def _audit(path: Path, name: str, format: str, sha256: str, trusted: list[str]) -> Audited:
     intact = path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-    wanted = wanted_types(format, path) if path.is_file() else ()
+    wanted = wanted_types(format, path) if intact else ()
     return Audited(name, path.name, format, intact, tuple(trusted), wanted)
 
 
