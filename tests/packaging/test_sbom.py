@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 NUMPY, DIGESTS = version("numpy"), ["a" * 64, "b" * 64]
 LOCK = Lock(
-    text=f"# Everything\nnumpy=={NUMPY} \\\n    --hash=sha256:{DIGESTS[0]} \\\n    --hash=sha256:{DIGESTS[1]}\ntorch==2.13.0+cpu\n",
+    text=" \\\n    ".join([f"numpy=={NUMPY}", *(f"--hash=sha256:{each}" for each in DIGESTS)])
+    + "\ntorch==2.13.0+cpu\n",
     pins={"numpy": NUMPY, "torch": "2.13.0+cpu"},
     hashed=True,
     reason="",
