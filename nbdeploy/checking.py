@@ -18,7 +18,7 @@ from nbdeploy.analysis.slice_text import slice_text
 from nbdeploy.analysis.slicing import Target
 from nbdeploy.analysis.slicing import slice_for as program_slice
 from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
-from nbdeploy.reading import open_notebook
+from nbdeploy.reading import open_notebook, without_collecting
 from nbdeploy.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def check(
     return replace(result, diagnostics=tuple(told))
 
 
+@without_collecting()
 def _checked(path: Path, said: Said) -> CheckResult:
     problems: list[Diagnostic] = []
     try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from nbdeploy.notebook.cells import Cell, Notebook
 
-__all__ = ["open_notebook", "program_of"]
+__all__ = ["open_notebook", "program_of", "without_collecting"]
 
 _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 
@@ -27,7 +27,7 @@ _BOMS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
 def open_notebook(path: Path) -> Program:
     """Read and parse a notebook's file. Raises NotebookError where it is none (NBD001 to NBD010)."""
     try:
-        with _no_collecting():
+        with without_collecting():
             return program_of(parse_notebook(_text(path), str(path)), path.parent)
     except NotebookError as error:
         raise error.in_notebook(str(path)) from None
@@ -45,7 +45,7 @@ def program_of(notebook: Notebook, folder: Path) -> Program:
 
 
 @contextmanager
-def _no_collecting() -> Iterator[None]:
+def without_collecting() -> Iterator[None]:
     """Keep the garbage collector from going through the many nodes of syntax trees again and again: a third of the time."""
     collecting = gc.isenabled()
     gc.disable()

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nbdeploy.proving.answers import same
+
 if TYPE_CHECKING:
     from tests.conftest import Recorded
 
@@ -152,7 +154,7 @@ def test_the_command_line_predicts_from_a_file(
     if table:
         pd.testing.assert_frame_equal(pd.DataFrame(answers), pd.DataFrame(wanted), rtol=1e-9)
     else:
-        assert answers == pytest.approx(wanted, rel=1e-9)
+        assert same(answers, wanted)
 
 
 def test_training_again_makes_artifacts_that_pass_the_packages_own_tests(
