@@ -39,6 +39,9 @@ def inspected(
         advisories=advisories(package.lock.pins, audit),
         pickles=frozenset(_pickles(recording, allowed)),
         carried=package.lock.local,
+        pickled_rows=tuple(
+            sorted(each for each in package.binaries if each.startswith("tests/") and each.endswith(".pkl"))
+        ),
         importers=importers(recording.program, package.lock),
     )
 

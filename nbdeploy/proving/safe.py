@@ -30,7 +30,8 @@ class Gathered:
     """What the gate judges.
 
     `pickles` are the files that may be pickles by name, `carried` the user's own modules that travel as source,
-    `importers` the cell and line that import a requirement, by its pin.
+    `pickled_rows` the recorded values in `tests/data` that no other format carries, `importers` the cell and line that import
+    a requirement, by its pin.
     """
 
     secrets: tuple[Secret, ...]
@@ -39,6 +40,7 @@ class Gathered:
     advisories: Advisories
     pickles: frozenset[str] = frozenset()
     carried: tuple[str, ...] = ()
+    pickled_rows: tuple[str, ...] = ()
     importers: Mapping[str, tuple[int, int]] = field(default_factory=dict)
 
 
@@ -151,6 +153,7 @@ def _figures(seen: Gathered) -> dict[str, Any]:
             each.name: {"format": each.format, "trusted": list(each.trusted), "intact": each.intact}
             for each in seen.artifacts
         },
+        "pickled_rows": list(seen.pickled_rows),
         "requirements": len(lock.pins),
         "hashed": len(lock.pins) if lock.hashed else 0,
         "unhashed_because": lock.reason,
@@ -167,6 +170,8 @@ def _reason(seen: Gathered) -> str:
     parts = ["no secret in what is emitted", f"{len(seen.artifacts)} artifacts audited, {trust}"]
     if pickles:
         parts.append(f"pickled by name: {', '.join(pickles)}")
+    if seen.pickled_rows:
+        parts.append(f"rows that only the package's tests read are pickles: {_listed(seen.pickled_rows)}")
     hashes = "with their hashes" if lock.hashed else f"without hashes ({lock.reason})"
     parts.append(f"{len(lock.pins)} requirements pinned {hashes}")
     if seen.carried:

@@ -88,25 +88,26 @@ def _in_notebook(name: str, text: str) -> _Found:
         for number, line in enumerate(_joined(cell.get("source", "")).splitlines(), 1):
             for what, secret in secrets_in(line):
                 yield Place(name, index, number), what, secret
-        for part in ("outputs", "metadata"):
-            for what, secret in _in_value(cell.get(part)):
-                yield Place(name, index, part=part.rstrip("s")), what, secret
+        for what, secret in _in_value(cell.get("outputs"), keys=False):  # a library's own JSON has keys of any name
+            yield Place(name, index, part="output"), what, secret
+        for what, secret in _in_value(cell.get("metadata")):
+            yield Place(name, index, part="metadata"), what, secret
     for what, secret in _in_value(content.get("metadata")):
         yield Place(name, part="metadata"), what, secret
 
 
-def _in_value(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    """Look at every text in a JSON value, but at no picture."""
+def _in_value(value: Any, key: str = "", *, keys: bool = True) -> Iterator[tuple[str, str]]:
+    """Look at every text in a JSON value, but at no picture; with `keys` also at what a text is filed under."""
     if isinstance(value, dict):
         for name, item in value.items():
             if not name.startswith(("image/", "application/pdf")):
-                yield from _in_value(item, name)
+                yield from _in_value(item, name, keys=keys)
     elif isinstance(value, list) and not all(isinstance(each, str) for each in value):
         for item in value:
-            yield from _in_value(item, key)
+            yield from _in_value(item, key, keys=keys)
     elif isinstance(value, list | str):
         text = _joined(value)
-        if is_secret(key, text):
+        if keys and is_secret(key, text):
             yield f"what {key!r} holds", text
         for line in _EMBEDDED.sub("", text).splitlines():
             yield from secrets_in(line)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 KEYS = {"ok", "name", "version", "package", "module", "bento_tag", "bento_path", "run_id", "experiment", "input"}
 KEYS |= {"output", "bindings", "gates", "diagnostics", "seconds"}
-PROVEN = ("reproduce", "faithful", "rowwise", "served", "tested", "robust", "budget")
+PROVEN = ("reproduce", "faithful", "rowwise", "served", "tested", "robust", "budget", "safe")
 
 # What a cell at the notebook's end makes of its own variables: a client's rows, and what the notebook predicted for them.
 OWN_ANSWERS = {

@@ -100,6 +100,15 @@ def test_a_key_that_a_cell_printed_is_found_in_its_output(tmp_path: Path) -> Non
     assert told[0].fix.startswith("do not print it: clear the cell's output")
 
 
+def test_the_keys_of_a_librarys_own_output_are_no_names_of_secrets(tmp_path: Path) -> None:
+    path = emitted(tmp_path, "%lsmagic") / "notebook" / "source.ipynb"
+    content = json.loads(path.read_text())
+    magics = {"application/json": {"line": {"pwd": "SystemMagics", "token": "international"}}}
+    content["cells"][0]["outputs"] = [{"output_type": "execute_result", "data": magics}]
+    path.write_text(json.dumps(content))
+    assert scanned(tmp_path) == ()
+
+
 def test_keys_in_the_recorded_rows_are_found_but_columns_may_have_any_name(tmp_path: Path) -> None:
     rows = [{"token": "international", "text": "a"}, {"token": "conversation", "text": f"see {KEY}"}]
     (secret,) = scanned(tmp_path, {"rows": rows, "predictions": [1, 2]})
@@ -177,6 +186,7 @@ def test_a_pickle_is_let_in_by_its_name_alone() -> None:
     by_name = replace(seen, pickles=frozenset({"words.pkl"}))
     assert found(by_name) == []
     assert "pickled by name: words" in safe(by_name).reason
+    assert "only the package's tests read are pickles: x.pkl" in safe(replace(by_name, pickled_rows=("x.pkl",))).reason
 
 
 def test_a_lambda_in_a_model_is_refused_before_there_is_a_package(tmp_path: Path) -> None:
