@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +29,7 @@ from nbdeploy.proving.portable import Portable, portable, stays_native
 from nbdeploy.proving.reproduce import reproduce
 from nbdeploy.proving.robust import robust
 from nbdeploy.proving.rowwise import rowwise
-from nbdeploy.proving.safe import safe
+from nbdeploy.proving.safe import Gathered, safe
 from nbdeploy.proving.served import served
 from nbdeploy.proving.server import running
 from nbdeploy.proving.tested import tested
@@ -76,17 +78,14 @@ def prove(
     native = _asked(recording, wishes, folder, clock)
     _stop_early(proof, _answers(recording, native), allowed, clock)
     found, chosen = _ported(recording, native, folder, onnx, clock)
-    package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
+    look = partial(inspected, allowed=allowed, audit=audit)
+    package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
     if verdict.outcome is Outcome.FAIL and chosen is not native:
         found = stays_native(f"the package's tests fail with ONNX: {verdict.reason}", onnx)
         chosen = native
-        package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
-    for each in (*_answers(recording, chosen), found.verdict, verdict):
+        package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
+    for each in (*_answers(recording, chosen), found.verdict, verdict, safe(seen)):
         proof = _judged(proof, each, allowed, clock)
-    clock.progress(Event("safe", "start", "looking for secrets and what nobody pinned or trusts", part_of="prove"))
-    with clock.stage("prove", "looking for secrets and what nobody pinned or trusts"):
-        seen = inspected(recording, package, folder, chosen.requests, allowed, audit)
-    proof = _judged(proof, safe(seen), allowed, clock)
     for gate in NOT_YET:
         proof += Verdict(gate, Outcome.SKIP, "this gate is not built yet")
     return Proven(package, folder, proof, chosen.requests)
@@ -147,15 +146,21 @@ def _finished(
     folder: Path,
     clock: Clock,
     limits: Mapping[str, float] | None,
-) -> tuple[Package, Verdict]:
-    """Write the package as it is to be, with its contract, and run its tests."""
+    look: Callable[[Recording, Package, Path, Mapping[str, Any]], Gathered],
+) -> tuple[Package, Verdict, Gathered]:
+    """Write the package as it is to be, with its contract, and run its tests; look through it while they run."""
     with clock.stage("export", "writing the package"):
         for each in (*_answers(recording, asked), found.verdict):
             proof += each
         contract = contract_of(export(recording, asked.wishes), recording, asked.requests, proof, limits)
         package = _written(export(recording, replace(asked.wishes, contract=contract)), folder)
-    with clock.stage("prove", "running the package's tests"):
-        return package, tested(run_package_tests(folder, package), carried_tests(recording))
+    with (
+        clock.stage("prove", "running the package's tests, looking through its files"),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        looking = beside.submit(look, recording, package, folder, asked.requests)
+        verdict = tested(run_package_tests(folder, package), carried_tests(recording))
+        return package, verdict, looking.result()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def tracking_record(proven: Proven, recording: Recording, bento_tag: str) -> Tra
         metrics={**recording.metrics, **_seconds(recording)},
         tags={"input": path.input.name, "output": path.output.label[:250], "notebook": recording.program.notebook.path},
         data=_data(recording),
-        files={"notebook": _notebook_files(proven.folder), "package": [proven.folder / "contract.json"]},
+        files={"notebook": _notebook_files(proven.folder), "package": _papers(proven.folder)},
         gates=proven.proof.as_json(),
         bento_tag=bento_tag,
         git_commit=_git_commit(Path(recording.program.notebook.path).resolve().parent),
@@ -69,6 +69,10 @@ def _data(recording: Recording) -> Sequence[DataIdentity]:
 
 def _notebook_files(package: Path) -> list[Path]:
     return sorted(each for each in (package / "notebook").iterdir() if each.is_file())
+
+
+def _papers(package: Path) -> list[Path]:
+    return [package / "contract.json", package / "sbom.cdx.json"]
 
 
 def _git_commit(folder: Path) -> str | None:

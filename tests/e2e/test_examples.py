@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from tests.e2e.conftest import EXAMPLES, Deployed, Ran, Served, program, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KEYS = {"ok", "name", "version", "package", "module", "bento_tag", "bento_path", "run_id", "experiment", "input"}
 KEYS |= {"output", "bindings", "gates", "diagnostics", "seconds"}
@@ -116,6 +116,7 @@ def test_a_deploy_answers_with_one_json_document_and_all_gates_passed(example: s
     assert {gate: verdicts[gate] for gate in PROVEN} == dict.fromkeys(PROVEN, "pass")
     assert set(answer["seconds"]) == {"record", "export", "prove", "track", "build", "total"}
     assert answer["bento_tag"] == f"{example}:1"
+    assert (Path(answer["bento_path"]) / "src" / "sbom.cdx.json").is_file()
 
 
 def test_progress_goes_to_stderr(deployed: Deployed) -> None:
