@@ -32,7 +32,7 @@ from nbdeploy.packaging.tolerance import STRICT, Tolerance
 from nbdeploy.packaging.training import train_module
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["Converted", "Wishes", "droppable_columns", "export"]
+__all__ = ["Converted", "WholeFile", "Wishes", "droppable_columns", "export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,21 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeFile:
+    """The whole serving path as one ONNX graph, and its `inputs` and `outputs` as JSON values."""
+
+    file: Path
+    signature: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Wishes:
     """What is settled outside of the recording.
 
     `optional` are columns that the served code fills when a request lacks them; `unneeded` those that a request need not
     have at all. `contract` is the JSON value of `contract.json`. `roots` are import names that the lock must have besides
     those seen in the code. `converted` are models, by the key of their frozen value, that the package has as ONNX files;
-    `tolerance` is what its answers may differ by from the notebook's.
+    `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Wishes:
     roots: frozenset[str] = frozenset()
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = STRICT
+    whole: WholeFile | None = None
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:
@@ -83,9 +92,9 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
-    texts["sbom.cdx.json"] = sbom(
-        wishes.name, wishes.version, locked, list(_entries(recording, symbols, wishes)), local
-    )
+    entries = list(_entries(recording, symbols, wishes))
+    graphs = {"edge/predict.onnx": wishes.whole.file} if wishes.whole else {}
+    texts["sbom.cdx.json"] = sbom(wishes.name, wishes.version, locked, entries, local, graphs)
     binaries = {
         **{
             f"artifacts/{stored.file}": recording.stored / stored.file
@@ -94,6 +103,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         },
         **{f"artifacts/{each.file.name}": each.file for each in wishes.converted.values()},
         **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
+        **graphs,
         "notebook/source.ipynb": Path(recording.program.notebook.path),
         "notebook/validated.ipynb": recording.validated,
         "notebook/validated.html": recording.validated.with_suffix(".html"),
@@ -137,6 +147,7 @@ def _papers(recording: Recording, wishes: Wishes, locked: Lock, requirements: It
         "requirements.lock": locked.text,
         "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version, requirements),
         "README.md": readme(recording, wishes, locked),
+        **({"edge/signature.json": json.dumps(wishes.whole.signature, indent=2) + "\n"} if wishes.whole else {}),
         ".gitignore": gitignore(),
     }
 

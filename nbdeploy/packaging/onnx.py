@@ -14,7 +14,18 @@ from typing import Any
 
 from nbdeploy.packaging.trees import Forest, Tree, read_forest
 
-__all__ = ["METHODS", "Candidate", "Layout", "Unportable", "candidates", "layout_of", "versions"]
+__all__ = [
+    "IR_VERSION",
+    "METHODS",
+    "ML_OPSET",
+    "OPSET",
+    "Candidate",
+    "Layout",
+    "Unportable",
+    "candidates",
+    "layout_of",
+    "versions",
+]
 
 METHODS = ("predict", "predict_proba", "decision_function", "score_samples", "transform")
 """What a model may be asked for; anything else keeps the native one."""

@@ -114,6 +114,8 @@ def _files(recording: Recording, wishes: Wishes) -> Iterator[str]:
     if wishes.converted:
         yield f"| `{module}/onnx_models.py` | answers with the models that are ONNX files, as the fitted ones did |"
     yield f"| `{module}/pipeline.py` | the command line |"
+    if wishes.whole:
+        yield "| `edge/` | the whole way from a request to its answer as one ONNX graph, for browsers and other languages |"
 
 
 def _artifacts(recording: Recording, wishes: Wishes) -> list[str]:

@@ -23,12 +23,24 @@ __all__ = ["sbom"]
 
 DATA = frozenset({"json", "npz", "parquet"})
 """The formats of values that are no models."""
+MODEL = "machine-learning-model"
 
 
-def sbom(name: str, version: str, locked: Lock, artifacts: Iterable[ArtifactEntry], own: Mapping[str, Path]) -> str:
-    """Return the text of `sbom.cdx.json`; `own` are the user's modules that travel along, by their path in the package."""
+def sbom(
+    name: str,
+    version: str,
+    locked: Lock,
+    artifacts: Iterable[ArtifactEntry],
+    own: Mapping[str, Path],
+    graphs: Mapping[str, Path],
+) -> str:
+    """Return the text of `sbom.cdx.json`.
+
+    By their paths in the package, `own` are the user's modules that travel along, and `graphs` the models that the service
+    does not read: files for other runtimes.
+    """
     root = f"{name}@{version}"
-    components = [*_requirements(locked), *map(_artifact, artifacts), *_modules(own)]
+    components = [*_requirements(locked), *map(_artifact, artifacts), *_files(graphs, MODEL), *_files(own, "file")]
     bill = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -77,7 +89,7 @@ def _licence(name: str) -> dict[str, Any] | None:
 
 def _artifact(entry: ArtifactEntry) -> dict[str, Any]:
     component: dict[str, Any] = {
-        "type": "data" if entry.format in DATA else "machine-learning-model",
+        "type": "data" if entry.format in DATA else MODEL,
         "bom-ref": f"artifacts/{entry.file}",
         "name": entry.name,
         "description": f"{entry.type_name}, in the file artifacts/{entry.file}",
@@ -93,10 +105,10 @@ def _artifact(entry: ArtifactEntry) -> dict[str, Any]:
     return component
 
 
-def _modules(own: Mapping[str, Path]) -> Iterator[dict[str, Any]]:
-    for path, file in sorted(own.items()):
+def _files(files: Mapping[str, Path], kind: str) -> Iterator[dict[str, Any]]:
+    for path, file in sorted(files.items()):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        yield {"type": "file", "bom-ref": path, "name": path, "hashes": [_sha256(digest)]}
+        yield {"type": kind, "bom-ref": path, "name": path, "hashes": [_sha256(digest)]}
 
 
 def _sha256(digest: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
 from nbdeploy.home import data_folder
 from nbdeploy.packaging.asked import asked_of, is_model
-from nbdeploy.packaging.export import Converted
+from nbdeploy.packaging.export import Converted, WholeFile
 from nbdeploy.packaging.symbols import name_symbols
 from nbdeploy.packaging.tolerance import Tolerance
 from nbdeploy.proving.clean_process import process_environment
@@ -35,13 +35,14 @@ SECONDS = 180.0  # for all models of a package; what has not been decided by the
 class Portable:
     """What the gate says, and the models that it chose to be ONNX files, by the keys of their frozen values.
 
-    `reasons` tells for each model that stays native why.
+    `reasons` tells for each model that stays native why; `whole` is the whole serving path as one graph, where it can be.
     """
 
     verdict: Verdict
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = field(default_factory=Tolerance)
     reasons: Mapping[str, str] = field(default_factory=dict)
+    whole: WholeFile | None = None
 
 
 def portable(recording: Recording, package: Package, folder: Path, wish: OnnxWish) -> Portable:
@@ -57,11 +58,26 @@ def portable(recording: Recording, package: Package, folder: Path, wish: OnnxWis
         return _judged({}, {"": "no model of scikit-learn, XGBoost or LightGBM is served"}, wish)
     out = recording.folder / "onnx"
     job = {symbol: _job(recording, each, asked[symbol]) for symbol, each in wanted.items()}
-    reports = _reports(package, folder, job, out, wish) if job else {}
+    report = _reports(package, folder, job, out, wish) if job else {}
+    reports, whole = report.get("models", {}), report.get("whole", {"reason": "no model is an ONNX graph"})
     reasons |= {symbol: reports[symbol]["reason"] for symbol in wanted if not reports[symbol]["used"]}
     used = {symbol: reports[symbol] for symbol in wanted if reports[symbol]["used"]}
     converted = {wanted[symbol].key: Converted(out / each["file"], each["arguments"]) for symbol, each in used.items()}
-    return replace(_judged(used, reasons, wish), converted=converted)
+    return _with_whole(replace(_judged(used, reasons, wish), converted=converted), whole, out)
+
+
+def _with_whole(found: Portable, whole: Mapping[str, Any], out: Path) -> Portable:
+    """Add the whole path's graph, or why there is none, to what the gate says."""
+    figures = {
+        **found.verdict.figures,
+        "whole_path": {key: whole[key] for key in ("reason", "figures") if key in whole},
+    }
+    if "file" not in whole:
+        return replace(found, verdict=replace(found.verdict, figures=figures))
+    reason = f"{found.verdict.reason}; the whole path is one graph, too: edge/predict.onnx"
+    signature = {"inputs": whole["inputs"], "outputs": whole["outputs"]}
+    verdict = replace(found.verdict, figures=figures, reason=reason)
+    return replace(found, verdict=verdict, whole=WholeFile(out / whole["file"], signature))
 
 
 def stays_native(why: str, wish: OnnxWish) -> Portable:
@@ -79,9 +95,7 @@ def _job(recording: Recording, model: Frozen, methods: frozenset[str] | str) -> 
     }
 
 
-def _reports(
-    package: Package, folder: Path, models: Mapping[str, Any], out: Path, wish: OnnxWish
-) -> dict[str, dict[str, Any]]:
+def _reports(package: Package, folder: Path, models: Mapping[str, Any], out: Path, wish: OnnxWish) -> dict[str, Any]:
     """Let another process convert and compare; a model that it did not come to has the reason."""
     from nbdeploy.proving import portable_process
 
@@ -109,7 +123,9 @@ def _reports(
         except subprocess.TimeoutExpired:
             why = f"converting and comparing took more than {SECONDS:.0f} seconds"
         found = json.loads(report.read_text(encoding="utf-8")) if report.exists() else {}
-    return {symbol: found.get(symbol, {"used": False, "reason": why}) for symbol in models}
+    known = found.get("models", {})
+    models = {symbol: known.get(symbol, {"used": False, "reason": why}) for symbol in models}
+    return {"models": models, "whole": found.get("whole", {"reason": why})}
 
 
 def _cache(scratch: Path) -> Path:

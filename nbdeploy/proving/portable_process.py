@@ -22,8 +22,10 @@ from typing import Any
 from nbdeploy.packaging.onnx import METHODS, Candidate, Layout, Unportable, candidates, layout_of, versions
 from nbdeploy.packaging.onnx_models import OnnxModel
 from nbdeploy.proving.near_rows import edge_rows, near_rows, refusals
+from nbdeploy.proving.tracing import Untraceable
+from nbdeploy.proving.whole_path import whole_graph
 
-__all__ = ["Call", "Choice", "Compared", "choice", "compared", "main", "tried"]
+__all__ = ["Call", "Choice", "Compared", "Slower", "choice", "compared", "main", "tried"]
 
 CALLS = 200
 MANY = 1_000
@@ -64,19 +66,28 @@ def main(job_file: str, report_file: str) -> None:
     warnings.simplefilter("ignore")
     sys.dont_write_bytecode = True
     sys.path[:0] = [job["package"], str(Path(job["package"], "tests"))]
-    report: dict[str, Any] = {}
-    asked = _asked_models(job)
+    report: dict[str, Any] = {"models": {}}
+    asked, choices = _asked_models(job), dict[str, Choice]()
     for symbol, wish in job["models"].items():
         model, calls = asked[symbol]
         try:
-            report[symbol] = _chosen(model, calls, wish, job)
+            choices[symbol] = _chosen(model, calls, wish, job)
+            report["models"][symbol] = _written(choices[symbol], wish, job)
         except Unportable as reason:
-            report[symbol] = {"used": False, "reason": str(reason)}
+            report["models"][symbol] = {"used": False, "reason": str(reason)}
+            if isinstance(reason, Slower):
+                choices[symbol] = reason.choice
         except Exception as problem:
-            report[symbol] = {"used": False, "reason": f"converting it failed: {_short(problem)}"}
-        partial = Path(f"{report_file}.partial")
-        partial.write_text(json.dumps(report), encoding="utf-8")
-        partial.replace(report_file)
+            report["models"][symbol] = {"used": False, "reason": f"converting it failed: {_short(problem)}"}
+        _write(report, report_file)
+    report["whole"] = _whole(choices, asked, job)
+    _write(report, report_file)
+
+
+def _write(report: Mapping[str, Any], file: str) -> None:
+    partial = Path(f"{file}.partial")
+    partial.write_text(json.dumps(report), encoding="utf-8")
+    partial.replace(file)
 
 
 def _short(problem: BaseException) -> str:
@@ -91,7 +102,7 @@ def _asked_models(job: Mapping[str, Any]) -> dict[str, tuple[Any, list[Call]]]:
     """Ask the package the recorded rows, and return each model with the calls that reached it."""
     package = importlib.import_module(job["module"])
     artifacts = importlib.import_module(f"{job['module']}.artifacts")
-    rows = importlib.import_module("recorded").recorded("example_input")
+    rows = _recorded_rows()
     models = {symbol: getattr(artifacts, symbol) for symbol in job["models"]}
     calls: dict[str, list[Call]] = {symbol: [] for symbol in models}
     for symbol, model in models.items():
@@ -102,6 +113,10 @@ def _asked_models(job: Mapping[str, Any]) -> dict[str, tuple[Any, list[Call]]]:
         for method in job["models"][symbol]["methods"]:
             vars(model).pop(method, None)
     return {symbol: (model, calls[symbol]) for symbol, model in models.items()}
+
+
+def _recorded_rows() -> Any:
+    return importlib.import_module("recorded").recorded("example_input")
 
 
 def _listen(model: Any, method: str, calls: list[Call]) -> None:
@@ -137,14 +152,25 @@ class Choice:
     figures: dict[str, Any]
 
 
-def _chosen(model: Any, calls: list[Call], wish: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
-    """Choose, write the file, and return what is to be told."""
+class Slower(Unportable):
+    """The ONNX form answers as the model does, but takes longer for one row."""
+
+    def __init__(self, reason: str, choice: Choice) -> None:
+        super().__init__(reason)
+        self.choice = choice
+
+
+def _chosen(model: Any, calls: list[Call], wish: Mapping[str, Any], job: Mapping[str, Any]) -> Choice:
     methods = frozenset(wish["methods"])
 
     def cached(way: Candidate) -> Path:
         return Path(job["cache"], _cache_key(wish["sha256"], way, methods))
 
-    found = choice(model, calls, float(job["tolerance"]), required=job["required"], cached=cached)
+    return choice(model, calls, float(job["tolerance"]), required=job["required"], cached=cached)
+
+
+def _written(found: Choice, wish: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the file, and return what is to be told."""
     target = Path(job["out"], f"{wish['stem']}.onnx")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(found.content)
@@ -162,7 +188,7 @@ def choice(
 ) -> Choice:
     """Try the ways to convert a model; take the first that answers alike and, unless it is required, not slower.
 
-    Raises Unportable with the reason why the native model stays.
+    Raises Unportable with the reason why the native model stays, Slower where that is the only one.
     """
     model = getattr(model, "best_estimator_", model)  # a search answers with the best that it found
     methods, failed = frozenset(each.method for each in calls), ""
@@ -180,7 +206,7 @@ def choice(
             failed = failed or f"{way.name}: {found}"
         elif found.figures["speedup_at_1_row"] < 1.0 and not required:
             slower = 1 / found.figures["speedup_at_1_row"]
-            raise Unportable(f"{way.name}: the same answers, but {slower:.1f} times slower for one row")
+            raise Slower(f"{way.name}: the same answers, but {slower:.1f} times slower for one row", found)
         else:
             return found
     raise Unportable(failed or "there is no converter for it")
@@ -370,6 +396,41 @@ def _ties(model: Any, rows: Any, tolerance: float) -> Any:
     with np.errstate(all="ignore"):
         margin = ordered[:, -1] - ordered[:, -2]
         return ~np.isfinite(margin) | (margin <= tolerance * np.maximum(1.0, np.abs(ordered[:, -1])))
+
+
+# the whole path ---------------------------------------------------------------------------------------------------------------
+
+
+def _whole(choices: Mapping[str, Choice], asked: Mapping[str, tuple[Any, list[Call]]], job: Mapping[str, Any]) -> Any:
+    """Write the whole serving path as one graph, and return what is to be told of it, or why there is none."""
+    left = sorted(asked.keys() - choices.keys())
+    if left:
+        return {"reason": f"{left[0]} is no ONNX graph"}
+    package, tolerance = importlib.import_module(job["module"]), float(job["tolerance"])
+    models = {
+        id(model): (
+            choices[symbol].content,
+            OnnxModel(choices[symbol].content, **choices[symbol].arguments),
+            _most(calls).rows,
+        )
+        for symbol, (model, calls) in asked.items()
+    }
+    try:
+        found = whole_graph(
+            package.predict,
+            job["module"],
+            _recorded_rows(),
+            models,
+            lambda native, graph, rows: _difference(native, graph, tolerance, rows),
+        )
+    except Untraceable as reason:
+        return {"reason": str(reason)}
+    except Exception as problem:
+        return {"reason": f"it can't be followed ({_short(problem)})"}
+    target = Path(job["out"], "predict.onnx")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(found.content)
+    return {"file": target.name, "inputs": found.inputs, "outputs": found.outputs, "figures": found.figures}
 
 
 # the speed ------------------------------------------------------------------------------------------------------------------

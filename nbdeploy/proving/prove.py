@@ -80,7 +80,7 @@ def prove(
     found, chosen = _ported(recording, native, folder, onnx, clock)
     look = partial(inspected, allowed=allowed, audit=audit)
     package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
-    if verdict.outcome is Outcome.FAIL and chosen is not native:
+    if verdict.outcome is Outcome.FAIL and chosen.wishes.converted:
         found = stays_native(f"the package's tests fail with ONNX: {verdict.reason}", onnx)
         chosen = native
         package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
@@ -126,10 +126,10 @@ def _ported(
     with clock.stage("prove", "converting the models to ONNX and comparing"):
         found = portable(recording, export(recording, native.wishes), folder, onnx)
     if not found.converted or found.verdict.outcome is Outcome.FAIL:
-        return found, native
+        return found, replace(native, wishes=replace(native.wishes, whole=found.whole))
     why = ""
     for tolerance in (STRICT, found.tolerance):
-        wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance)
+        wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance, whole=found.whole)
         asked = _settled(recording, wishes, folder, clock)
         failed = [each for each in _answers(recording, asked) if each.outcome is Outcome.FAIL]
         if not failed:

@@ -102,7 +102,8 @@ def test_the_bill_of_materials_is_valid_and_names_all_of_the_lock_and_the_artifa
     assert [each["name"] for each in components if each["type"] == "library"] == pins
     recorded = json.loads((package / "artifacts" / "manifest.json").read_text())["artifacts"]
     digests = {each["name"]: each["hashes"][0]["content"] for each in components if each["type"] != "library"}
-    assert digests == {name: each["sha256"] for name, each in recorded.items()}
+    assert {name: digests[name] for name in recorded} == {name: each["sha256"] for name, each in recorded.items()}
+    assert ("edge/predict.onnx" in digests) == (package / "edge" / "predict.onnx").is_file()
 
 
 @pytest.mark.parametrize(

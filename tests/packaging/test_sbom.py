@@ -40,7 +40,7 @@ def own(tmp_path: Path) -> dict[str, Path]:
 
 
 def bill(own: dict[str, Path]) -> dict[str, Any]:
-    text = sbom("churn", "3", LOCK, [MODEL, MEDIANS], own)
+    text = sbom("churn", "3", LOCK, [MODEL, MEDIANS], own, {"edge/predict.onnx": own["features.py"]})
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     found: dict[str, Any] = json.loads(text)
     return found
@@ -49,7 +49,7 @@ def bill(own: dict[str, Path]) -> dict[str, Any]:
 def test_it_is_valid_and_names_everything_with_its_digests(own: dict[str, Path]) -> None:
     found = bill(own)
     components = {each["name"]: each for each in found["components"]}
-    assert list(components) == ["numpy", "torch", "model", "medians", "features.py"]
+    assert list(components) == ["numpy", "torch", "model", "medians", "edge/predict.onnx", "features.py"]
     assert components["numpy"]["purl"] == f"pkg:pypi/numpy@{NUMPY}"
     assert components["torch"]["purl"] == "pkg:pypi/torch@2.13.0%2Bcpu"
     assert [each["content"] for each in components["numpy"]["hashes"]] == DIGESTS
@@ -59,6 +59,8 @@ def test_it_is_valid_and_names_everything_with_its_digests(own: dict[str, Path])
     assert components["model"]["hashes"] == [{"alg": "SHA-256", "content": "c" * 64}]
     assert {"name": "nbdeploy:trusted", "value": "ours.Scaler"} in components["model"]["properties"]
     assert components["features.py"]["hashes"][0]["content"] == hashlib.sha256(b"x = 1\n").hexdigest()
+    types = {name: components[name]["type"] for name in ("edge/predict.onnx", "features.py")}
+    assert types == {"edge/predict.onnx": "machine-learning-model", "features.py": "file"}
     assert found["metadata"]["component"]["name"] == "churn"
 
 
