@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     )
     from nbdeploy.home import list_deployments, load_deployment
     from nbdeploy.progress import Event, Progress
+    from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Outcome, Proof, Verdict
+    from nbdeploy.proving.verify import Verification, verify
     from nbdeploy.request import Deployment, DeployRequest, OnnxWish
 
 __all__ = [
@@ -43,10 +45,12 @@ __all__ = [
     "Progress",
     "Proof",
     "RecordingError",
+    "Report",
     "ServingPathError",
     "Severity",
     "UsageError",
     "Verdict",
+    "Verification",
     "check",
     "deploy",
     "export",
@@ -55,6 +59,7 @@ __all__ = [
     "load_ipython_extension",
     "slice_for",
     "unload_ipython_extension",
+    "verify",
 ]
 
 _HOMES = {
@@ -74,7 +79,9 @@ _HOMES = {
     ),
     "nbdeploy.home": ("list_deployments", "load_deployment"),
     "nbdeploy.progress": ("Event", "Progress"),
+    "nbdeploy.proving.report": ("Report",),
     "nbdeploy.proving.verdict": ("Outcome", "Proof", "Verdict"),
+    "nbdeploy.proving.verify": ("Verification", "verify"),
     "nbdeploy.request": ("DeployRequest", "Deployment", "OnnxWish"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -27,6 +27,7 @@ from nbdeploy.suggestions import slug
 if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
     from nbdeploy.proving.prove import Proven
+    from nbdeploy.proving.report import Report
     from nbdeploy.recording.recording import Recording
     from nbdeploy.tracking.record import Run
 
@@ -53,10 +54,12 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
             proven = deployed.prove(recording, claim.folder)
             bento = deployed.build(proven)
             proven = deployed.ask(proven, bento)
+            deployed.report(proven, recording, bento)
             run = deployed.track(proven, recording, bento)
+            report = deployed.report(proven, recording, bento, run)
             place = deployed.place(claim.folder, claim.published)
         undo.callback(shutil.rmtree, claim.published, ignore_errors=True)
-        made = deployed.told(proven, recording, place, bento, run)
+        made = deployed.told(proven, recording, place, report, bento, run)
         save_deployment(name, claim.version, made.as_json())
     return made
 
@@ -73,8 +76,9 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
         exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo)
         recording = exported.record(scratch)
         proven = exported.prove(recording, scratch / "package")
+        report = exported.report(proven, recording)
         _copy(scratch / "package", out, undo)
-    return exported.told(proven, recording, out)
+    return exported.told(proven, recording, out, report)
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -201,6 +205,21 @@ class _Deploy:
             self.undo.callback(untrack, run)
         return run
 
+    def report(
+        self, proven: Proven, recording: Recording, bento: BuiltBento | None = None, run: Run | None = None
+    ) -> Report:
+        """Write the report and the whole proof into the package and the Bento; again when the run is known."""
+        from nbdeploy.proving.report import report_of
+        from nbdeploy.proving.seal import seal
+
+        places = {"bento": bento.tag} if bento else {}
+        places |= {"mlflow run": f"{run.run_id} in {run.experiment}"} if run else {}
+        seconds, notes = self.clock.seconds(), tuple(self.notes)
+        report = report_of(proven, recording, seconds=seconds, places=places, diagnostics=notes)
+        for folder in (proven.folder, *((bento.path / "src",) if bento else ())):
+            seal(folder, report)
+        return report
+
     def place(self, folder: Path, published: Path) -> Path:
         """Copy the package to where the user wants it, if somewhere else."""
         if self.request.out is None:
@@ -209,7 +228,13 @@ class _Deploy:
         return self.request.out.absolute()
 
     def told(
-        self, proven: Proven, recording: Recording, place: Path, bento: BuiltBento | None = None, run: Run | None = None
+        self,
+        proven: Proven,
+        recording: Recording,
+        place: Path,
+        report: Report,
+        bento: BuiltBento | None = None,
+        run: Run | None = None,
     ) -> Deployment:
         path = recording.path
         return Deployment(
@@ -227,6 +252,7 @@ class _Deploy:
             experiment=run.experiment if run else None,
             diagnostics=(*self.notes, *proven.proof.warnings()),
             seconds=self.clock.seconds(),
+            report=report,
         )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from nbdeploy.errors import Diagnostic
 
 if TYPE_CHECKING:
+    from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Proof
 
 __all__ = ["Audit", "DeployRequest", "Deployment", "OnnxWish"]
@@ -23,11 +24,13 @@ class OnnxWish:
     """Whether fitted models are served as ONNX: where nothing is lost by it (`auto`), always (`require`), never (`off`).
 
     `tolerance` is what a number may differ by from the native model's, relative to its size, or in all where that is below
-    1. A class may never differ.
+    1. A class may never differ. `quantize` makes a smaller graph of the whole serving path as well, beside the exact one: with
+    weights of 8 bits, and with what that costs measured. The service never uses it.
     """
 
     mode: Literal["auto", "require", "off"] = "auto"
     tolerance: float = 1e-6
+    quantize: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,10 @@ class DeployRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One deployed version, with its proof. `seconds` has `record`, `export`, `prove`, `track`, `build` and `total`."""
+    """One deployed version, with its proof. `seconds` has `record`, `export`, `prove`, `track`, `build` and `total`.
+
+    `report` is all that is to be told of it; as a page it lies in the package's folder `notebook`.
+    """
 
     name: str
     version: str
@@ -78,6 +84,7 @@ class Deployment:
     experiment: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    report: Report | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -88,6 +95,7 @@ class Deployment:
             "module": self.module,
             "bento_tag": self.bento_tag,
             "bento_path": str(self.bento_path) if self.bento_path else None,
+            "report": str(self.package / "notebook" / "report.html") if self.report else None,
             "run_id": self.run_id,
             "experiment": self.experiment,
             "input": self.input,

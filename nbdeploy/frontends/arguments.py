@@ -95,6 +95,11 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         metavar="NUMBER",
         help="what a number of an ONNX model may differ by, relative to its size (default: 1e-6)",
     )
+    add(
+        "--quantize",
+        action="store_true",
+        help="besides edge/predict.onnx a smaller graph with weights of 8 bits, and what it costs; the service does not use it",
+    )
     add("--out", type=Path, metavar="DIR", help="where the package goes (default: the user's data folder)")
     add = parser.add_argument_group("what must hold").add_argument
     add(
@@ -161,7 +166,7 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         parameters={name: parsed(value) for name, value in options.parameters or ()},
         metrics=tuple(options.metrics or ()),
         out=options.out,
-        onnx=OnnxWish(options.onnx, options.onnx_tolerance),
+        onnx=OnnxWish(options.onnx, options.onnx_tolerance, options.quantize),
         audit=options.audit,
     )
 

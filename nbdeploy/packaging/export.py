@@ -32,7 +32,7 @@ from nbdeploy.packaging.tolerance import STRICT, Tolerance
 from nbdeploy.packaging.training import train_module
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["Converted", "WholeFile", "Wishes", "droppable_columns", "export"]
+__all__ = ["Converted", "WholeGraphFiles", "Wishes", "droppable_columns", "export"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class Converted:
 
 
 @dataclass(frozen=True, slots=True)
-class WholeFile:
-    """The whole serving path as one ONNX graph, and its `inputs` and `outputs` as JSON values."""
+class WholeGraphFiles:
+    """The whole serving path as one ONNX graph, perhaps quantized as well, and its `inputs` and `outputs` as JSON values."""
 
-    file: Path
+    files: tuple[Path, ...]
     signature: Mapping[str, Any]
 
 
@@ -70,7 +70,7 @@ class Wishes:
     roots: frozenset[str] = frozenset()
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = STRICT
-    whole: WholeFile | None = None
+    whole: WholeGraphFiles | None = None
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:
@@ -93,7 +93,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     local = _local_modules(recording, locked)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
     entries = list(_entries(recording, symbols, wishes))
-    graphs = {"edge/predict.onnx": wishes.whole.file} if wishes.whole else {}
+    graphs = {f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())}
     texts["sbom.cdx.json"] = sbom(wishes.name, wishes.version, locked, entries, local, graphs)
     binaries = {
         **{

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
 from nbdeploy.home import data_folder
 from nbdeploy.packaging.asked import asked_of, is_model
-from nbdeploy.packaging.export import Converted, WholeFile
+from nbdeploy.packaging.export import Converted, WholeGraphFiles
 from nbdeploy.packaging.symbols import name_symbols
 from nbdeploy.packaging.tolerance import Tolerance
 from nbdeploy.proving.clean_process import process_environment
@@ -42,7 +42,7 @@ class Portable:
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = field(default_factory=Tolerance)
     reasons: Mapping[str, str] = field(default_factory=dict)
-    whole: WholeFile | None = None
+    whole: WholeGraphFiles | None = None
 
 
 def portable(recording: Recording, package: Package, folder: Path, wish: OnnxWish) -> Portable:
@@ -68,16 +68,30 @@ def portable(recording: Recording, package: Package, folder: Path, wish: OnnxWis
 
 def _with_whole(found: Portable, whole: Mapping[str, Any], out: Path) -> Portable:
     """Add the whole path's graph, or why there is none, to what the gate says."""
-    figures = {
-        **found.verdict.figures,
-        "whole_path": {key: whole[key] for key in ("reason", "figures") if key in whole},
-    }
+    small = whole.get("quantized", {})
+    told = {key: whole[key] for key in ("reason", "figures") if key in whole}
+    told |= {"quantized": small.get("figures") or small["reason"]} if small else {}
+    figures = {**found.verdict.figures, "whole_path": told}
     if "file" not in whole:
         return replace(found, verdict=replace(found.verdict, figures=figures))
-    reason = f"{found.verdict.reason}; the whole path is one graph, too: edge/predict.onnx"
+    reason = f"{found.verdict.reason}; the whole path is one graph, too: edge/predict.onnx{_quantized_told(small)}"
     signature = {"inputs": whole["inputs"], "outputs": whole["outputs"]}
     verdict = replace(found.verdict, figures=figures, reason=reason)
-    return replace(found, verdict=verdict, whole=WholeFile(out / whole["file"], signature))
+    files = tuple(out / each["file"] for each in (whole, small) if "file" in each)
+    return replace(found, verdict=verdict, whole=WholeGraphFiles(files, signature))
+
+
+def _quantized_told(small: Mapping[str, Any]) -> str:
+    if not small:
+        return ""
+    if "file" not in small:
+        return f", not quantized: {small['reason']}"
+    figures = small["figures"]
+    return (
+        f", and edge/{small['file']} with weights of 8 bits: {figures['size_ratio']:.2g} times the size,"
+        f" {figures['speedup_at_1_row']:.2g} times the speed for one row and {figures['speedup_at_1000_rows']:.2g} for 1,000,"
+        f" {figures['flips']} of {figures['rows']} recorded rows flip, largest difference {figures['largest_difference']:.2g}"
+    )
 
 
 def stays_native(why: str, wish: OnnxWish) -> Portable:
@@ -110,6 +124,7 @@ def _reports(package: Package, folder: Path, models: Mapping[str, Any], out: Pat
             "cache": str(_cache(Path(scratch))),
             "tolerance": wish.tolerance,
             "required": wish.mode == "require",
+            "quantize": wish.quantize,
         }
         job.write_text(json.dumps(content), encoding="utf-8")
         start = f"import sys; sys.path.insert(0, {str(root)!r})"

@@ -22,8 +22,9 @@ from typing import Any
 from nbdeploy.packaging.onnx import METHODS, Candidate, Layout, Unportable, candidates, layout_of, versions
 from nbdeploy.packaging.onnx_models import OnnxModel
 from nbdeploy.proving.near_rows import edge_rows, near_rows, refusals
+from nbdeploy.proving.quantized import quantized_graph
 from nbdeploy.proving.tracing import Untraceable
-from nbdeploy.proving.whole_path import whole_graph
+from nbdeploy.proving.whole_path import WholeGraph, whole_graph
 
 __all__ = ["Call", "Choice", "Compared", "Slower", "choice", "compared", "main", "tried"]
 
@@ -430,7 +431,18 @@ def _whole(choices: Mapping[str, Choice], asked: Mapping[str, tuple[Any, list[Ca
     target = Path(job["out"], "predict.onnx")
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(found.content)
-    return {"file": target.name, "inputs": found.inputs, "outputs": found.outputs, "figures": found.figures}
+    told = {"file": target.name, "inputs": found.inputs, "outputs": found.outputs, "figures": found.figures}
+    return told | (_quantized(found, target) if job["quantize"] else {})
+
+
+def _quantized(whole: WholeGraph, beside: Path) -> dict[str, Any]:
+    made = quantized_graph(whole, _recorded_rows())
+    if isinstance(made, str):
+        return {"quantized": {"reason": made}}
+    content, figures = made
+    target = beside.with_suffix(".int8.onnx")
+    target.write_bytes(content)
+    return {"quantized": {"file": target.name, "figures": figures}}
 
 
 # the speed ------------------------------------------------------------------------------------------------------------------

@@ -279,6 +279,40 @@ def answer_bodies(job: dict[str, Any]) -> dict[str, Any]:
     return {"answers": found}
 
 
+def recorded_requests(job: dict[str, Any]) -> dict[str, Any]:
+    """The recorded rows of a package as a client would send them, and the notebook's answers as JSON."""
+    sys.path[:0] = [job["package"], str(Path(job["package"], "tests"))]
+    schema = importlib.import_module(f"{job['module']}.schema")
+    recorded = importlib.import_module("recorded").recorded
+    return {"rows": as_json(recorded("example_input")), "predictions": schema.answer(recorded("example_output"))}
+
+
+def metric(job: dict[str, Any]) -> dict[str, Any]:
+    """The package's own metric of these predictions, on these labels or on the recorded ones."""
+    sys.path[:0] = [job["package"], str(Path(job["package"], "tests"))]
+    recorded = importlib.import_module("recorded").recorded
+    labels = recorded("labels")
+    if job["labels"] is not None:
+        labels = like(labels, job["labels"])
+    answers = like(recorded("example_output"), job["predictions"])
+    return {"value": float(importlib.import_module("metric").metric(labels, answers))}
+
+
+def like(example: Any, values: list[Any]) -> Any:
+    """Turn JSON values into what the notebook had, by an example of it."""
+    if hasattr(example, "columns"):
+        columns = [like(example.iloc[:, n], [row[str(key)] for row in values]) for n, key in enumerate(example.columns)]
+        return type(example)(dict(zip(example.columns, columns, strict=True)))
+    if hasattr(example, "iloc"):
+        made = type(example)(values, name=example.name, index=example.index if len(values) == len(example) else None)
+        return made.astype(example.dtype) if made.notna().all() else made
+    if hasattr(example, "detach"):
+        return sys.modules["torch"].tensor(values, dtype=example.dtype)
+    if hasattr(example, "dtype"):
+        return sys.modules["numpy"].array(values, dtype=None if example.dtype.kind in "UO" else example.dtype)
+    return type(example)(values)
+
+
 def in_short(problem: BaseException) -> str:
     """Return an error's kind and the first line of its text: what follows, as a rule, are general hints."""
     lines = [line for line in str(problem).splitlines() if line.strip()]
@@ -343,7 +377,14 @@ def main() -> None:
     sys.meta_path.insert(0, guard)
     sys.dont_write_bytecode = True
     try:
-        report = {"tests": run_tests, "ask": ask, "answer": answer_bodies}[job["action"]](job)
+        actions = {
+            "tests": run_tests,
+            "ask": ask,
+            "answer": answer_bodies,
+            "requests": recorded_requests,
+            "metric": metric,
+        }
+        report = actions[job["action"]](job)
     except BaseException as problem:
         report = {
             "crash": "".join(traceback.format_exception(problem))[-4000:],

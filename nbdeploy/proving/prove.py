@@ -26,6 +26,7 @@ from nbdeploy.proving.faithful import faithful
 from nbdeploy.proving.fuzzing import Known
 from nbdeploy.proving.inspected import inspected
 from nbdeploy.proving.portable import Portable, portable, stays_native
+from nbdeploy.proving.report import whole_proof
 from nbdeploy.proving.reproduce import reproduce
 from nbdeploy.proving.robust import robust
 from nbdeploy.proving.rowwise import rowwise
@@ -208,9 +209,9 @@ _Question = Callable[["ServedBento"], Verdict]
 def _questions(proven: Proven, bento: BuiltBento, asked: Budget, clock: Clock) -> dict[str, _Question]:
     """Return what each gate asks of a running server."""
     package, requests = proven.package, proven.requests
-    bodies, expected = request_bodies(package, requests)
+    bodies, expected = request_bodies(package.input, requests)
     known = Known(package.input, requests["rows"], requests["predictions"])
-    singles = single_bodies(package, requests)
+    singles = single_bodies(package.input, requests)
 
     def package_says(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
         return answer_bodies(proven.folder, package, bodies)
@@ -298,5 +299,5 @@ def _accepted(proof: Proof, verdict: Verdict, allowed: frozenset[str]) -> Proof:
     if verdict.gate in allowed:
         return proof + replace(verdict, reason=f"{verdict.reason} (let pass by --allow {verdict.gate})")
     error = GateError(*verdict.diagnostics)
-    error.gates = tuple((proof + verdict).as_json())
+    error.gates = whole_proof((proof + verdict).as_json())
     raise error

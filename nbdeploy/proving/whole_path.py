@@ -16,7 +16,7 @@ from nbdeploy.packaging.onnx_models import LARGEST_FLOAT32, OnnxModel
 from nbdeploy.proving import tracing
 from nbdeploy.proving.tracing import Frame, Numpy, Pandas, Tensor, Untraceable
 
-__all__ = ["WholeGraph", "whole_graph"]
+__all__ = ["WholeGraph", "fed", "session_of", "whole_graph"]
 
 MIXED_ROWS = 200
 KIND_OF = {"f": "double", "i": "int64", "u": "int64", "b": "bool"}
@@ -59,11 +59,11 @@ def whole_graph(
     outputs = _outputs(answer, graph)
     try:
         content = graph.file({name: (each.tensor, each.kind, each.width) for name, each in outputs.items()})
-        session = _session(content)
+        session = session_of(content)
     except Exception as problem:
         raise Untraceable(f"ONNX Runtime can't compute it ({str(problem).strip().splitlines()[0][:160]})") from None
     used = {each.name for each in session.get_inputs()}
-    figures = _compared(session, predict, rows, inputs, list(outputs), compare)
+    figures = _compared(session, predict, rows, list(outputs), compare)
     return WholeGraph(
         content,
         tuple(each.as_json() for name, each in inputs.items() if name in used),
@@ -73,7 +73,8 @@ def whole_graph(
     )
 
 
-def _session(content: bytes) -> Any:
+def session_of(content: bytes) -> Any:
+    """Return a graph that ONNX Runtime can run, on one thread."""
     return OnnxModel(content, layout="", columns=(), answers={}, refused={}).session
 
 
@@ -99,6 +100,12 @@ class _Input:
         column = rows if self.label is None else rows[self.label]
         dtype = {"double": np.float64, "int64": np.int64, "bool": np.bool_, "text": object}[self.kind]
         return np.asarray(column).astype(dtype).reshape(-1, self.width)
+
+
+def fed(rows: Any, session: Any) -> dict[str, Any]:
+    """Return rows as the arrays that a graph takes."""
+    inputs = _inputs(rows)
+    return {each.name: inputs[each.name].values(rows) for each in session.get_inputs()}
 
 
 def _inputs(rows: Any) -> dict[str, _Input]:
@@ -127,7 +134,7 @@ def _traced(graph: GraphWriter, rows: Any, inputs: Mapping[str, _Input]) -> Any:
     def tensor(each: _Input) -> Tensor:
         if each.problem:
             raise Untraceable(f"it reads the column {each.label!r}: {each.problem}")
-        width = None if hasattr(rows, "columns") or isinstance(rows, list) else each.width
+        width = None if each.label is not None or each.kind == "text" else each.width
         return Tensor(graph, graph.input(each.name, each.kind, each.width), each.kind, width)
 
     if not hasattr(rows, "columns"):
@@ -190,8 +197,9 @@ class _Model:
             matrix = (rows.to_numpy() if isinstance(rows, Frame) else rows).as_kind("double")
             if matrix.width != len(columns):
                 raise Untraceable(f"a model of {len(columns)} columns gets {matrix.width}")
-            for number in sorted(set().union(*self._model.refused.values())):
-                self._checked(matrix[:, number], number, "double")
+            for what, numbers in self._model.refused.items():
+                if numbers:
+                    self._refuse(what, matrix if len(numbers) == matrix.width else matrix[:, sorted(numbers)])
             yield matrix.tensor
         else:
             for number, (name, kind) in enumerate(columns):
@@ -204,15 +212,17 @@ class _Model:
                 raise Untraceable(f"a model's column {number} gets {column.kind} where it had {kind}")
             return column
         values = column.as_kind("double")
-        there: dict[str, Callable[[], Any]] = {
-            "nan": values.isna,
-            "inf": lambda: values.abs() == float("inf"),
-            "huge": lambda: values.abs() > LARGEST_FLOAT32,
-        }
-        for what, found in there.items():
-            if number in self._model.refused[what]:
-                self._graph.refused.append(found().tensor)
+        for what, numbers in self._model.refused.items():
+            if number in numbers:
+                self._refuse(what, values)
         return values.as_kind(kind)
+
+    def _refuse(self, what: str, values: Tensor) -> None:
+        if what == "nan":
+            found = values.isna()
+        else:
+            found = values.abs() == float("inf") if what == "inf" else values.abs() > LARGEST_FLOAT32
+        self._graph.refused.append(found.tensor)
 
 
 @contextmanager
@@ -280,7 +290,6 @@ def _compared(
     session: Any,
     predict: Callable[[Any], Any],
     rows: Any,
-    inputs: Mapping[str, _Input],
     outputs: list[str],
     compare: Callable[[Any, Any, str], Any],
 ) -> dict[str, Any]:
@@ -293,8 +302,7 @@ def _compared(
             if asked is rows:
                 raise
             continue  # values that never stood together may not have an answer
-        fed = {each.name: inputs[each.name].values(asked) for each in session.get_inputs()}
-        found = session.run(None, fed)
+        found = session.run(None, fed(asked, session))
         refused = found[len(outputs)] if len(found) > len(outputs) else None
         for one, other in zip(native, found, strict=False):
             verdict = compare(one, _as(one, other), what)

@@ -17,7 +17,9 @@ PUBLIC = [path for path in FILES if path.name[0] != "_" or (path.name == "__init
 PLUGINS = {
     "recording/engine.py": {"papermill"},  # a papermill engine is a subclass of papermill's
     "frontends/exporter.py": {"nbconvert"},  # an nbconvert exporter is a subclass of nbconvert's
-    "proving/tracing/frame.py": {"numpy"},  # what stands for arrays has numpy's own operators; run in a process of its own
+    "proving/tracing/frame.py": {
+        "numpy"
+    },  # what stands for arrays has numpy's own operators; run in a process of its own
     "proving/tracing/tensor.py": {"numpy"},
 }
 PURE = ("notebook", "analysis")

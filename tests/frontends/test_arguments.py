@@ -26,7 +26,7 @@ def test_every_option_reaches_the_request() -> None:
     line = (
         "titanic --input df --output y --bind X_test=X --bind Z_test=Z --allow rowwise --allow pickle:tree "
         "--budget p99_ms=20 memory_mb=512 -p epochs 3 -p rate -1e-3 -p name 'a b' --metrics acc auc --out made "
-        "--onnx require --onnx-tolerance 1e-4"
+        "--onnx require --onnx-tolerance 1e-4 --quantize"
     )
     assert request(line) == DeployRequest(
         notebook=NOTEBOOK,
@@ -39,7 +39,7 @@ def test_every_option_reaches_the_request() -> None:
         parameters={"epochs": 3, "rate": -0.001, "name": "a b"},
         metrics=("acc", "auc"),
         out=Path("made"),
-        onnx=OnnxWish("require", 1e-4),
+        onnx=OnnxWish("require", 1e-4, quantize=True),
     )
 
 

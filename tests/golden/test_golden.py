@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nbdeploy.proving.answers import same
+from nbdeploy.proving.clean_process import recorded_requests
+from nbdeploy.proving.contract_file import model_digest, read_contract
 
 if TYPE_CHECKING:
     from tests.conftest import Recorded
@@ -57,6 +59,20 @@ def test_the_package_is_the_one_that_was_reviewed(example: str, package: Path, p
         assert text == kept[name], name
 
 
+def test_the_contract_is_of_the_published_form(
+    package: Path, recordings: Callable[[str], Recorded], example: str
+) -> None:
+    text = (package / "contract.json").read_text(encoding="utf-8")
+    contract = read_contract(text, "contract.json")
+    assert contract.by_row
+    assert len(contract.examples) == 10
+    assert contract.refusals
+    manifest = json.loads((package / "artifacts" / "manifest.json").read_text(encoding="utf-8"))
+    assert contract.digest == model_digest(manifest["artifacts"])
+    found = recorded_requests(package, contract.module)
+    assert found["predictions"] == recordings(example).proven.requests["predictions"]
+
+
 def tree(package: Path) -> dict[str, str]:
     """Return the texts of a package, without what depends on this machine or on the day."""
     names = ["README.md", "bentofile.yaml", "contract.json", "pyproject.toml", "service.py"]
@@ -78,7 +94,11 @@ def settled(path: Path) -> str:
 
 
 def contract(value: dict[str, Any]) -> str:
-    """Keep of the examples the first request, of the gates the verdicts."""
+    """Keep of examples and refusals the first request, of the gates the verdicts, of the artifacts what they are."""
+    value["model"]["digest"] = "0" * 64
+    for artifact in value["model"]["artifacts"].values():
+        artifact |= {"sha256": "0" * 64, "size": 0}
+    value["refusals"] = [value["refusals"][0], f"... {len(value['refusals'])} in all"]
     value["examples"] = [{"request": value["examples"][0]["request"]}, f"... {len(value['examples'])} in all"]
     value["gates"] = {gate["name"]: gate["verdict"] for gate in value["gates"]}
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"

@@ -7,6 +7,7 @@ from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.values import ColumnSpec, Kind, Schema
+from nbdeploy.packaging.artifacts import artifacts_module, manifest
 from nbdeploy.packaging.service import bentofile, schema_module, service_module
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def write_package(
         "README.md": f"# {module}\n",
         "tests/test_notebook.py": "def test_nothing(): pass\n",
         "notebook/source.ipynb": "{}",
-        "artifacts/manifest.json": "{}",
+        f"{module}/artifacts.py": artifacts_module((), module=module),
+        "artifacts/manifest.json": manifest(()),
         **(extra or {}),
     }
     for name, text in files.items():

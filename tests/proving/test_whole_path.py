@@ -13,12 +13,14 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPRegressor
 from sklearn.preprocessing import StandardScaler
 
 from nbdeploy.packaging.onnx_models import OnnxModel
 from nbdeploy.proving.portable_process import Call, _difference, choice
+from nbdeploy.proving.quantized import quantized_graph
 from nbdeploy.proving.tracing import Untraceable
-from nbdeploy.proving.whole_path import WholeGraph, whole_graph
+from nbdeploy.proving.whole_path import WholeGraph, session_of, whole_graph
 
 RANDOM = np.random.default_rng(0)
 ROWS = pd.DataFrame(
@@ -174,3 +176,30 @@ def test_arrays_are_taken_as_they_come(served: Callable[..., Any]) -> None:
     module = served("area = X[:, 0]\nreturn np.column_stack([X, area / X[:, 1]]).sum(axis=1)", argument="X")
     found = graph_of(module, RANDOM.random((40, 3)) + 1)
     assert found.inputs == ({"name": "rows", "kind": "double", "columns": 3},)
+
+
+def test_lists_of_rows_and_texts_are_taken_as_well(served: Callable[..., Any]) -> None:
+    assert graph_of(served("return np.asarray(X)[:, 0]", argument="X"), [[1, 2], [3, 4]]).inputs[0]["kind"] == "int64"
+    texts = graph_of(served("return pd.Series(texts).isin(['yes']).astype(int)", argument="texts"), ["yes", "no"])
+    assert texts.inputs == ({"name": "rows", "kind": "text", "columns": 1},)
+
+
+def test_a_quantized_graph_is_smaller_and_says_what_it_costs(served: Callable[..., Any]) -> None:
+    module = served("return np.where(model.predict(X) > 0.5, 'yes', 'no')", "model = None", argument="X")
+    rows = RANDOM.random((200, 20))
+    model = MLPRegressor(hidden_layer_sizes=(64, 32), max_iter=50, random_state=0).fit(
+        rows, (rows[:, 0] > rows[:, 1]).astype(float)
+    )
+    module.model = model
+    made = choice(model, [Call("predict", rows, model.predict(rows))], 1e-6, required=True)
+    whole = graph_of(module, rows, {id(model): (made.content, OnnxModel(made.content, **made.arguments), rows)})
+    content, figures = quantized_graph(whole, rows)
+    assert len(content) == figures["bytes"] < len(whole.content) / 2
+    assert figures["rows"] == 200
+    assert figures["flips"] == int((module.predict(rows) != session_of(content).run(None, {"rows": rows})[0]).sum())
+    assert figures["speedup_at_1_row"] > 0
+
+
+def test_a_graph_without_weights_is_not_quantized(served: Callable[..., Any]) -> None:
+    whole = graph_of(served("return df.income * 2"))
+    assert quantized_graph(whole, ROWS) == "no matrix of weights is in it: there is nothing to quantize"
