@@ -101,6 +101,10 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         help="besides edge/predict.onnx a smaller graph with weights of 8 bits, and what it costs; the service does not use it",
     )
     add("--out", type=Path, metavar="DIR", help="where the package goes (default: the user's data folder)")
+    _add_conditions(parser)
+
+
+def _add_conditions(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("what must hold").add_argument
     add(
         "--allow",
