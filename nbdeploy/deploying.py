@@ -21,7 +21,7 @@ from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
 from nbdeploy.proving.verdict import Outcome, Proof, Verdict
 from nbdeploy.reading import open_notebook
-from nbdeploy.request import Deployment, DeployRequest
+from nbdeploy.request import Audit, Deployment, DeployRequest
 from nbdeploy.suggestions import slug
 
 if TYPE_CHECKING:
@@ -196,6 +196,10 @@ class _Deploy:
         asked, settled = self.request.margin, self.program.notebook.settings.margin
         return asked if asked is not None else settled or 0.0
 
+    @property
+    def audit(self) -> Audit:
+        return self.request.audit or self.program.notebook.settings.audit or "warn"
+
     def record(self, scratch: Path) -> Recording:
         from nbdeploy.proving.held_out import check_segments
         from nbdeploy.recording.runner import record
@@ -211,7 +215,7 @@ class _Deploy:
         from nbdeploy.proving.prove import prove
 
         wishes = Wishes(self.name, module_name(self.name), self.version, segments=self.segments)
-        return prove(recording, wishes, folder, self.allowed, self.clock, self.limits, self.request.onnx)
+        return prove(recording, wishes, folder, self.allowed, self.clock, self.limits, self.request.onnx, self.audit)
 
     def build(self, proven: Proven) -> BuiltBento:
         from nbdeploy.packaging.bento import build, delete
@@ -301,7 +305,7 @@ class _Deploy:
             bento_path=bento.path if bento else None,
             run_id=run.run_id if run else None,
             experiment=run.experiment if run else None,
-            diagnostics=tuple(self.notes),
+            diagnostics=(*self.notes, *proven.proof.warnings()),
             seconds=self.clock.seconds(),
             notebook=self.request.notebook.absolute(),
             report=report,

@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Proof
 
-__all__ = ["DeployRequest", "Deployment", "OnnxWish"]
+__all__ = ["Audit", "DeployRequest", "Deployment", "OnnxWish"]
+
+Audit = Literal["warn", "fail", "off"]
+"""What known vulnerabilities of the requirements are: warned of, a failure of the gate `safe`, or not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class DeployRequest:
     `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
     fitted models are served as ONNX. `labels` names the variable that holds what is true for the recorded rows, `segments` the
     input's columns by which the gate `better` compares with the version before as well; `margin` is by how much the metric may
-    be worse than that version's (default: 0).
+    be worse than that version's (default: 0). `audit` says what known vulnerabilities are (default: as the notebook's settings
+    say, else `warn`).
     """
 
     notebook: Path
@@ -64,6 +68,7 @@ class DeployRequest:
     labels: str | None = None
     segments: tuple[str, ...] = ()
     margin: float | None = None
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,6 +122,11 @@ def add_conditions(parser: argparse.ArgumentParser) -> None:
         help="keep what is computed there over all rows (a median, dummies, ...) at its training value (repeatable); or `all`",
     )
     add(
+        "--audit",
+        choices=("warn", "fail", "off"),
+        help="known vulnerabilities of the requirements: warn of them (default), fail, or do not look them up",
+    )
+    add(
         "--budget",
         type=limit,
         nargs="+",
@@ -187,6 +192,7 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         labels=options.labels,
         segments=tuple(options.segments or ()),
         margin=options.margin,
+        audit=options.audit,
     )
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbdeploy.errors import Diagnostic, UsageError
+from nbdeploy.errors import Diagnostic, Severity, UsageError
 from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
 from nbdeploy.frontends.command import Answer, Command
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
@@ -121,6 +121,9 @@ def serve(options: argparse.Namespace, stdout: TextIO) -> Answer:
     found = load_deployment(name, version or None)
     bento = bento_of(found)
     address = f"http://{options.host}:{options.port}"
+    warning = open_to_all(options.host, found)
+    if warning is not None and not options.quiet:
+        print(f"warning {warning}", file=sys.stderr)
     if options.json:
         stdout.write(json.dumps({"ok": True, "name": name, "bento_tag": found["bento_tag"], "url": address}) + "\n")
         stdout.flush()
@@ -128,6 +131,18 @@ def serve(options: argparse.Namespace, stdout: TextIO) -> Answer:
         print(f"serving {found['bento_tag']} on {address} (Ctrl-C ends it)", file=sys.stderr)
     status = served([bento, "--host", options.host, "--port", str(options.port)])
     return Answer({}, lambda console: None, status)
+
+
+def open_to_all(host: str, found: Any) -> Diagnostic | None:
+    """Return a warning where others than this machine can ask the service, and it asks them for no key."""
+    from nbdeploy.packaging.service import key_variable
+
+    variable = key_variable(str(found.get("module") or ""))
+    if host == "localhost" or host == "::1" or host.startswith("127.") or os.environ.get(variable):
+        return None
+    message = f"whoever reaches {host} can ask {found.get('name')}: it is asked for no key"
+    fix = f"set {variable} to a long random text that clients send as `Authorization: Bearer KEY`, or leave --host out"
+    return Diagnostic(code="NBD570", message=message, fix=fix, severity=Severity.WARNING)
 
 
 def bento_of(found: Any) -> str:

@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from nbdeploy.errors import Diagnostic
 from nbdeploy.suggestions import did_you_mean
@@ -42,6 +42,7 @@ class Settings:
     labels: str | None = None
     segments: tuple[str, ...] = ()
     margin: float | None = None
+    audit: Literal["warn", "fail", "off"] | None = None
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -113,6 +114,7 @@ _FORMS = {
     "labels": _TEXT,
     "segments": _Form('a list of columns, such as ["contract"]', _is_texts, tuple),
     "margin": _Form("a number from 0 on, such as 0.01", _is_number, float),
+    "audit": _Form("warn, fail or off", lambda value: value in ("warn", "fail", "off"), str),
 }
 
 

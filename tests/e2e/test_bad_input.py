@@ -189,6 +189,15 @@ def test_a_median_of_the_request_is_refused_and_mended_by_the_command_that_is_to
     assert json.loads(alone.stdout) == pytest.approx([model.predict([(35.0, 7.9)])[0]])
 
 
+def test_a_key_in_a_cell(home: Home, tmp_path: Path) -> None:
+    key = "ghp_" + "a1B2c3D4e5F6" * 3
+    ran = deploy(home, notebook(tmp_path, IMPORTS, f"{DATA}token = '{key}'", PREPARE, FIT, PREDICT))
+    message = refused(ran, home, status=1, code="NBD560", cell=1, line=4)
+    assert "notebook/source.ipynb (cell 1, line 4), notebook/validated.html" in message
+    assert key[:8] not in ran.stdout + ran.stderr
+    assert ran.answer["gates"][-1]["name"] == "safe"
+
+
 # the disk -----------------------------------------------------------------------------------------------------------------
 
 

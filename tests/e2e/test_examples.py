@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEYS = {"ok", "name", "version", "package", "module", "bento_tag", "bento_path", "run_id", "experiment", "input"}
 KEYS |= {"output", "bindings", "gates", "diagnostics", "seconds"}
-PROVEN = ("reproduce", "faithful", "rowwise", "served", "tested", "robust", "budget")
+PROVEN = ("reproduce", "faithful", "rowwise", "served", "tested", "robust", "budget", "safe")
 
 # What a cell at the notebook's end makes of its own variables: a client's rows, and what the notebook predicted for them.
 OWN_ANSWERS = {
@@ -117,6 +117,7 @@ def test_a_deploy_answers_with_one_json_document_and_all_gates_passed(example: s
     assert {gate: verdicts[gate] for gate in PROVEN} == dict.fromkeys(PROVEN, "pass")
     assert set(answer["seconds"]) == {"record", "export", "prove", "track", "build", "total"}
     assert answer["bento_tag"] == f"{example}:1"
+    assert (Path(answer["bento_path"]) / "src" / "sbom.cdx.json").is_file()
 
 
 def test_progress_goes_to_stderr(deployed: Deployed) -> None:

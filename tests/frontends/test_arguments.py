@@ -48,6 +48,12 @@ def test_every_option_reaches_the_request() -> None:
     )
 
 
+def test_what_known_vulnerabilities_are_reaches_the_request() -> None:
+    assert (request("--audit fail").audit, request("").audit) == ("fail", None)
+    with pytest.raises(UsageError, match=r"--audit: 'fial' is not known \(did you mean 'fail'\?\)"):
+        request("--audit fial")
+
+
 def test_live_objects_go_with_their_folder() -> None:
     made = request("--from kernel", live=Path("live"))
     assert (made.source, made.live) == ("kernel", Path("live"))

@@ -111,6 +111,21 @@ def rewrite(folder: Path, texts: dict[str, str]) -> None:
         (folder / name).write_text(text, encoding="utf-8")
 
 
+def test_the_bill_of_materials_is_valid_and_names_all_of_the_lock_and_the_artifacts(package: Path) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    text = (package / "sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    components = json.loads(text)["components"]
+    pins = re.findall(r"^([\w.-]+)==", (package / "requirements.lock").read_text(), re.MULTILINE)
+    assert [each["name"] for each in components if each["type"] == "library"] == pins
+    recorded = json.loads((package / "artifacts" / "manifest.json").read_text())["artifacts"]
+    digests = {each["name"]: each["hashes"][0]["content"] for each in components if each["type"] != "library"}
+    assert {name: digests[name] for name in recorded} == {name: each["sha256"] for name, each in recorded.items()}
+    assert ("edge/predict.onnx" in digests) == (package / "edge" / "predict.onnx").is_file()
+
+
 @pytest.mark.parametrize(
     "tool",
     [

@@ -108,7 +108,7 @@ def write_package(
         f"{module}/schema.py": schema_module(module, input, output, single=single),
         "service.py": service_module(module, module, input, output, single=single),
         "bentofile.yaml": bentofile(module),
-        "contract.json": json.dumps({"version": version, "input": input.as_json()}),
+        "contract.json": json.dumps({"version": version, "module": module, "input": input.as_json()}),
         "requirements.lock": f"bentoml=={version_of('bentoml')} \\\n    --hash=sha256:{'0' * 64}\n",
         "README.md": f"# {module}\n",
         "tests/test_notebook.py": "def test_nothing(): pass\n",

@@ -41,6 +41,14 @@ def load_skops(path: Path, trusted: list[str]) -> object:
     return skops.io.load(path, trusted=trusted)
 
 
+def wanted_skops(path: Path) -> list[str]:
+    """Give the types beyond scikit-learn's own that a file wants built; nothing in it is built by that."""
+    import skops.io
+
+    found: list[str] = skops.io.get_untrusted_types(file=path)
+    return found
+
+
 def _teach_skops_pandas() -> None:
     """Let skops write what estimators keep of a frame: column labels, a series of medians.
 
