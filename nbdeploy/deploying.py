@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.program import Program
 from nbdeploy.clock import Clock
-from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
+from nbdeploy.errors import Diagnostic, NbdeployError, ServingPathError, Severity, UsageError
 from nbdeploy.home import claim_version, load_deployment, packages_folder, save_deployment
 from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
@@ -44,13 +44,13 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program = open_notebook(request.notebook)
+    program, request, notes = _program(request)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
     _check_place(request.out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
         with claim_version(name, exists) as claim:  # another data folder may share the Bento store
-            deployed = _Deploy(program, request, name, claim.version, clock, undo)
+            deployed = _Deploy(program, request, name, claim.version, clock, undo, notes)
             recording = deployed.record(scratch)
             proven = deployed.prove(recording, claim.folder)
             bento = deployed.build(proven)
@@ -71,17 +71,33 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program = open_notebook(request.notebook)
+    program, request, notes = _program(request)
     clock = Clock(progress)
     _check_place(out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
-        exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo)
+        exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo, notes)
         recording = exported.record(scratch)
         proven = exported.prove(recording, scratch / "package")
         proven = replace(proven, proof=proven.proof + NOT_COMPARED)
         report = exported.report(proven, recording)
         _copy(scratch / "package", out, undo)
     return exported.told(proven, recording, out, report)
+
+
+def _program(request: DeployRequest) -> tuple[Program, DeployRequest, list[Diagnostic]]:
+    """Read the notebook, with what is to be frozen frozen; return it with what is then asked, and what to tell of that."""
+    from nbdeploy.analysis.presumption import Said
+    from nbdeploy.freezing import freeze, in_words, settled_input
+
+    program = open_notebook(request.notebook)
+    wanted = request.freeze | frozenset(program.notebook.settings.freeze)
+    if not wanted:
+        return program, request, []
+    said = Said(request.input, request.output, request.bind)
+    with _told_where(program.notebook):
+        settled = settled_input(program, said)
+        program, frozen = freeze(program, sorted(wanted), said)
+    return program, replace(request, input=request.input or settled), [in_words(each) for each in frozen]
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -184,7 +200,7 @@ class _Deploy:
         from nbdeploy.proving.held_out import check_segments
         from nbdeploy.recording.runner import record
 
-        with self.clock.stage("record", "running the notebook in a fresh kernel"):
+        with self.clock.stage("record", "running the notebook in a fresh kernel"), _with_ways_out(self.program):
             recording = record(self.program, self.request, module_name(self.name), scratch, self.clock.progress)
         check_segments(recording, self.segments)
         self.notes.extend((*self.program.notebook.diagnostics, *recording.path.diagnostics, *_warnings(self.program)))
@@ -314,6 +330,18 @@ def _told_where(notebook: Notebook) -> Iterator[None]:
     except NbdeployError as problem:
         problem.diagnostics = (*problem.diagnostics, *notebook.diagnostics)
         raise problem.in_notebook(notebook.path) from problem.__cause__
+
+
+@contextmanager
+def _with_ways_out(program: Program) -> Iterator[None]:
+    """Let an error of a statement that fits anew for each request name the place to freeze, where that does."""
+    from nbdeploy.freezing import offered
+
+    try:
+        yield
+    except ServingPathError as problem:
+        problem.diagnostics = tuple(offered(each, program) for each in problem.diagnostics)
+        raise
 
 
 def _check_place(out: Path | None) -> None:

@@ -39,6 +39,8 @@ class DeployRequest:
     come from: a fresh run, or the live kernel, whose objects then lie in the folder `live` (see `recording/live.py`).
     `allow` holds names of gates whose failure is accepted, and `pickle:NAME` for values that may be pickled.
     `parameters` go to papermill, `metrics` names variables to record, `budget` limits (`p99_ms`, `memory_mb`, ...).
+    `freeze` holds places `CELL:LINE` where the served code computes something over all rows (a mean, a median, dummies), or
+    `all`: its value on the training side becomes a named constant of the package (see `freezing`). The file stays as it is.
     `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
     fitted models are served as ONNX. `labels` names the variable that holds what is true for the recorded rows, `segments` the
     input's columns by which the gate `better` compares with the version before as well; `margin` is by how much the metric may
@@ -58,6 +60,7 @@ class DeployRequest:
     metrics: tuple[str, ...] = ()
     out: Path | None = None
     onnx: OnnxWish = OnnxWish()
+    freeze: frozenset[str] = frozenset()
     labels: str | None = None
     segments: tuple[str, ...] = ()
     margin: float | None = None

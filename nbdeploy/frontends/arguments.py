@@ -101,11 +101,11 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         help="besides edge/predict.onnx a smaller graph with weights of 8 bits, and what it costs; the service does not use it",
     )
     add("--out", type=Path, metavar="DIR", help="where the package goes (default: the user's data folder)")
-    add_limits(parser)
+    add_conditions(parser)
 
 
-def add_limits(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say what a deploy must keep, and what it is compared by."""
+def add_conditions(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what must hold, what may be done for it, and what the model is compared by."""
     add = parser.add_argument_group("what must hold").add_argument
     add(
         "--allow",
@@ -113,6 +113,13 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="GATE",
         help=f"accept that this gate fails (repeatable): {', '.join(GATES)}; pickle:NAME lets one value be pickled",
+    )
+    add(
+        "--freeze",
+        type=place,
+        action="append",
+        metavar="CELL:LINE",
+        help="keep what is computed there over all rows (a median, dummies, ...) at its training value (repeatable); or `all`",
     )
     add(
         "--budget",
@@ -176,6 +183,7 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         metrics=tuple(options.metrics or ()),
         out=options.out,
         onnx=OnnxWish(options.onnx, options.onnx_tolerance, options.quantize),
+        freeze=frozenset(options.freeze or ()),
         labels=options.labels,
         segments=tuple(options.segments or ()),
         margin=options.margin,
@@ -193,6 +201,12 @@ def binding(text: str) -> tuple[str, str]:
     if not (equals and read.isidentifier() and made.isidentifier()):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form A=B with two variables' names")
     return read, made
+
+
+def place(text: str) -> str:
+    if text != "all" and re.fullmatch(r"\d+:\d+", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CELL:LINE, such as 4:2, nor `all`")
+    return text
 
 
 def limit(text: str) -> tuple[str, float]:

@@ -38,6 +38,7 @@ class Settings:
     budget: Mapping[str, float] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    freeze: tuple[str, ...] = ()
     labels: str | None = None
     segments: tuple[str, ...] = ()
     margin: float | None = None
@@ -108,6 +109,7 @@ _FORMS = {
     ),
     "metrics": _TEXTS,
     "allow": _TEXTS,
+    "freeze": _Form('a list of places, such as ["4:2"], or ["all"]', _is_texts, tuple),
     "labels": _TEXT,
     "segments": _Form('a list of columns, such as ["contract"]', _is_texts, tuple),
     "margin": _Form("a number from 0 on, such as 0.01", _is_number, float),

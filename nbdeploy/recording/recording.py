@@ -14,6 +14,7 @@ from nbdeploy.recording.formats import Stored
 from nbdeploy.recording.measures import FoundMeasure
 from nbdeploy.recording.plan import Substitution
 from nbdeploy.recording.session import CellRun
+from nbdeploy.request import DeployRequest
 
 __all__ = ["Example", "Recording"]
 
@@ -55,6 +56,7 @@ class Recording:
     answers: Mapping[int, Observation] = field(default_factory=dict)
     substitutions: tuple[Substitution, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    request: DeployRequest | None = None
     measure: FoundMeasure | None = None
     unmeasured: str = ""
 

@@ -26,7 +26,7 @@ def test_every_option_reaches_the_request() -> None:
     line = (
         "titanic --input df --output y --bind X_test=X --bind Z_test=Z --allow rowwise --allow pickle:tree "
         "--budget p99_ms=20 memory_mb=512 -p epochs 3 -p rate -1e-3 -p name 'a b' --metrics acc auc --out made "
-        "--onnx require --onnx-tolerance 1e-4 --quantize"
+        "--onnx require --onnx-tolerance 1e-4 --quantize --freeze 4:2 --freeze all"
         " --labels y_test --segment contract --segment age --margin 0.01"
     )
     assert request(line) == DeployRequest(
@@ -35,6 +35,7 @@ def test_every_option_reaches_the_request() -> None:
         input="df",
         output="y",
         bind={"X_test": "X", "Z_test": "Z"},
+        freeze=frozenset({"4:2", "all"}),
         allow=frozenset({"rowwise", "pickle:tree"}),
         budget={"p99_ms": 20.0, "memory_mb": 512.0},
         parameters={"epochs": 3, "rate": -0.001, "name": "a b"},
@@ -80,6 +81,7 @@ def test_parameters_are_read_as_papermill_reads_them(text: str) -> None:
         ("--onnx-tolerance small", r"'small' is not a number from 0 to 1"),
         ("--allow pickle:", r"'pickle:' is not a gate"),
         ("--from kernal", r"'kernal' is not known \(did you mean 'kernel'\?\)"),
+        ("--freeze 4", r"'4' is not of the form CELL:LINE, such as 4:2, nor `all`"),
         ("--bind X_test", r"'X_test' is not of the form A=B"),
         ("--budget p99_ms=fast", r"'p99_ms=fast' is not of the form KEY=NUMBER"),
         ("--budget p99_ms=-1", r"'p99_ms=-1' is not of the form KEY=NUMBER"),
