@@ -151,6 +151,11 @@ class Told:
         interval = f"{100 * found['level']:.4g} % interval {raw['low']:+.3g} to {raw['high']:+.3g}"
         return f"{pair}, difference {raw['difference']:+.3g} ({interval})"
 
+    def segment(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the figures of a segment: `level` is what Holm's procedure gave its interval."""
+        kept = {key: found[key] for key in ("rows", "candidate", "champion", "level")}
+        return {**kept, **self.raw(found), **({"problem": found["problem"]} if found["problem"] else {})}
+
     def raw(self, found: Mapping[str, Any]) -> dict[str, float]:
         """Return candidate minus champion and its interval, in the metric's own direction."""
         if self.greater:
@@ -176,7 +181,7 @@ def judged(report: Mapping[str, Any], told: Told) -> Verdict:
             "same_held_out_rows": told.same_rows,
             "margin": margin,
             "halves": report["halves"],
-            "segments": {name: {**each, **told.raw(each)} for name, each in report["segments"].items()},
+            "segments": {name: told.segment(each) for name, each in report["segments"].items()},
             "segments_not_judged": report["small"],
         }
     )
