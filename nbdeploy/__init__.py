@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from nbdeploy.home import list_deployments, load_deployment
+    from nbdeploy.operating.retrain import Retrained, check_training
     from nbdeploy.progress import Event, Progress
     from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Outcome, Proof, Verdict
@@ -46,12 +47,14 @@ __all__ = [
     "Proof",
     "RecordingError",
     "Report",
+    "Retrained",
     "ServingPathError",
     "Severity",
     "UsageError",
     "Verdict",
     "Verification",
     "check",
+    "check_training",
     "deploy",
     "export",
     "list_deployments",
@@ -78,6 +81,7 @@ _HOMES = {
         "UsageError",
     ),
     "nbdeploy.home": ("list_deployments", "load_deployment"),
+    "nbdeploy.operating.retrain": ("Retrained", "check_training"),
     "nbdeploy.progress": ("Event", "Progress"),
     "nbdeploy.proving.report": ("Report",),
     "nbdeploy.proving.verdict": ("Outcome", "Proof", "Verdict"),

@@ -42,9 +42,13 @@ class DeployRequest:
     come from: a fresh run, or the live kernel, whose objects then lie in the folder `live` (see `recording/live.py`).
     `allow` holds names of gates whose failure is accepted, and `pickle:NAME` for values that may be pickled.
     `parameters` go to papermill, `metrics` names variables to record, `budget` limits (`p99_ms`, `memory_mb`, ...).
+    `freeze` holds places `CELL:LINE` where the served code computes something over all rows (a mean, a median, dummies), or
+    `all`: its value on the training side becomes a named constant of the package (see `freezing`). The file stays as it is.
     `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
-    fitted models are served as ONNX, `audit` what known vulnerabilities are (default: as the notebook's settings say, else
-    `warn`).
+    fitted models are served as ONNX. `labels` names the variable that holds what is true for the recorded rows, `segments` the
+    input's columns by which the gate `better` compares with the version before as well; `margin` is by how much the metric may
+    be worse than that version's (default: 0). `audit` says what known vulnerabilities are (default: as the notebook's
+    settings say, else `warn`).
     """
 
     notebook: Path
@@ -60,6 +64,10 @@ class DeployRequest:
     metrics: tuple[str, ...] = ()
     out: Path | None = None
     onnx: OnnxWish = OnnxWish()
+    freeze: frozenset[str] = frozenset()
+    labels: str | None = None
+    segments: tuple[str, ...] = ()
+    margin: float | None = None
     audit: Audit | None = None
 
 
@@ -84,6 +92,7 @@ class Deployment:
     experiment: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    notebook: Path | None = None
     report: Report | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -91,6 +100,7 @@ class Deployment:
             "ok": True,
             "name": self.name,
             "version": self.version,
+            "notebook": str(self.notebook) if self.notebook else None,
             "package": str(self.package),
             "module": self.module,
             "bento_tag": self.bento_tag,

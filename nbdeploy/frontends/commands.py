@@ -13,6 +13,7 @@ from nbdeploy.errors import Diagnostic, Severity, UsageError
 from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
 from nbdeploy.frontends.command import Answer, Command
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
+from nbdeploy.frontends.retraining import retrain, retrain_options
 from nbdeploy.frontends.verifying import verify, verify_options
 
 if TYPE_CHECKING:
@@ -212,6 +213,8 @@ COMMANDS = (
             "nbdeploy run titanic train", run_options, run),
     Command("serve", "serve a deployed Bento on this machine, in the foreground",
             "nbdeploy serve titanic --port 3000", serve_options, serve),
+    Command("retrain", "train a deployed package anew, and see whether that makes the deployed model",
+            "nbdeploy retrain titanic --check", retrain_options, retrain),
     Command("verify", "hold a package, a Bento or a running service to its contract, and say whose fault a fault is",
             "nbdeploy verify https://models.example.org/titanic", verify_options, verify),
     Command("list", "list what is deployed", "nbdeploy list --json", no_options, list_all),

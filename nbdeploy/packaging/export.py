@@ -58,7 +58,8 @@ class Wishes:
     `optional` are columns that the served code fills when a request lacks them; `unneeded` those that a request need not
     have at all. `contract` is the JSON value of `contract.json`. `roots` are import names that the lock must have besides
     those seen in the code. `converted` are models, by the key of their frozen value, that the package has as ONNX files;
-    `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`.
+    `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`. `segments`
+    are columns by which versions are compared.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Wishes:
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = STRICT
     whole: WholeGraphFiles | None = None
+    segments: tuple[str, ...] = ()
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:

@@ -11,6 +11,7 @@ from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.serving import ServingPath
 from nbdeploy.analysis.values import ROW_KINDS
 from nbdeploy.notebook.cells import Role
+from nbdeploy.packaging.metric_file import METRIC_FILE, metric_module
 from nbdeploy.packaging.schema import parse_name, request_field
 from nbdeploy.packaging.symbols import Symbols
 from nbdeploy.packaging.text import WIDTH, banner, flat, import_line, indented, module_text, written
@@ -29,6 +30,7 @@ TAKEN = frozenset({"assert_same", "predict", "recorded"})
 def recorded_values(recording: Recording) -> dict[str, Stored]:
     """Return the stored values that the tests read, by the name under which they ask for them."""
     values = {"example_input": recording.example.input, "example_output": recording.example.output}
+    values |= {"labels": recording.measure.labels} if recording.measure else {}
     for cell, fixtures in recording.fixtures.items():
         values |= {f"cell_{cell}_{name}": stored for name, stored in fixtures.items()}
     return values
@@ -43,6 +45,8 @@ def test_files(recording: Recording, module: str, symbols: Symbols, tolerance: T
         "tests/recorded.py": _recorded_module(recorded_values(recording)),
         "tests/test_contract.py": _contract_tests(recording, module),
     }
+    if recording.measure is not None:
+        files[METRIC_FILE] = metric_module(recording)
     notebook_tests = list(_notebook_tests(recording, module, symbols))
     if notebook_tests:
         files["tests/test_notebook.py"] = _notebook_module(recording, module, notebook_tests)

@@ -96,6 +96,7 @@ def measured_metric(folder: Path, predictions: list[Any], labels: list[Any] | No
 
 def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, Any]:
     from nbdeploy.packaging import compare
+    from nbdeploy.proving import arrangements, following, smallest
     from nbdeploy.recording import rows
 
     installed_names = frozenset().union(*(each.modules for each in installed().values()))
@@ -106,8 +107,10 @@ def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, An
             "package": str(folder),
             "module": package.module,
             "absent": sorted(installed_names - package.lock.imports - {package.module}),
-            "compare": compare.__file__,
-            "rows": rows.__file__,
+            "beside": {
+                each.__name__.rpartition(".")[2]: each.__file__
+                for each in (arrangements, compare, following, rows, smallest)
+            },
             "tolerance": package.tolerance.as_json(),
         },
     )

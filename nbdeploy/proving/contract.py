@@ -7,7 +7,7 @@ reads it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from nbdeploy.analysis.values import ROW_KINDS, Kind, Schema
@@ -16,6 +16,7 @@ from nbdeploy.packaging.schema import RequestField, request_field, request_field
 from nbdeploy.packaging.service import request_body
 from nbdeploy.proving.contract_file import CONTRACT_VERSION, model_digest
 from nbdeploy.proving.fuzzing import with_value
+from nbdeploy.proving.held_out import measured_terms
 from nbdeploy.proving.odd_values import wrong_values
 from nbdeploy.proving.verdict import Proof
 from nbdeploy.recording.recording import Recording
@@ -33,8 +34,9 @@ def contract_of(
     requests: Mapping[str, Any],
     proof: Proof,
     budgets: Mapping[str, float] | None = None,
+    segments: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Return the contract of a package as a JSON value. `budgets` are the limits that were asked for."""
+    """Return the contract of a package as a JSON value. `budgets` and `segments` are what was asked for."""
     path = recording.path
     return {
         "contract": CONTRACT_VERSION,
@@ -53,6 +55,7 @@ def contract_of(
         "output": {**package.output.as_json(), "name": path.output.label},
         "tolerance": package.tolerance.as_json(),
         "budgets": dict(budgets or {}),
+        **measured_terms(recording, requests, segments),
         "examples": list(_examples(package, requests)),
         "refusals": list(_refusals(package.input, requests["rows"])),
         "gates": proof.as_json(),

@@ -19,6 +19,8 @@ from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.tests_tree import carried_tests
 from nbdeploy.packaging.tolerance import STRICT
 from nbdeploy.progress import Event, State
+from nbdeploy.proving.better import Champion, better
+from nbdeploy.proving.better import Wish as ComparisonWish
 from nbdeploy.proving.budget import budget
 from nbdeploy.proving.clean_process import answer_bodies, ask_package, run_package_tests
 from nbdeploy.proving.contract import contract_of, request_bodies, single_bodies
@@ -42,10 +44,9 @@ if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
     from nbdeploy.proving.server import ServedBento
 
-__all__ = ["Budget", "Proven", "ask_bento", "prove"]
+__all__ = ["Budget", "Proven", "ask_bento", "compare", "prove"]
 
 
-NOT_YET = ("better",)
 AUTO = OnnxWish()
 NOTHING_ASKED: Mapping[str, Any] = {"rows": [], "predictions": []}
 
@@ -87,8 +88,6 @@ def prove(
         package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
     for each in (*_answers(recording, chosen), found.verdict, verdict, safe(seen)):
         proof = _judged(proof, each, allowed, clock)
-    for gate in NOT_YET:
-        proof += Verdict(gate, Outcome.SKIP, "this gate is not built yet")
     return Proven(package, folder, proof, chosen.requests)
 
 
@@ -153,7 +152,8 @@ def _finished(
     with clock.stage("export", "writing the package"):
         for each in (*_answers(recording, asked), found.verdict):
             proof += each
-        contract = contract_of(export(recording, asked.wishes), recording, asked.requests, proof, limits)
+        wishes = asked.wishes
+        contract = contract_of(export(recording, wishes), recording, asked.requests, proof, limits, wishes.segments)
         package = _written(export(recording, replace(asked.wishes, contract=contract)), folder)
     with (
         clock.stage("prove", "running the package's tests, looking through its files"),
@@ -197,6 +197,24 @@ def ask_bento(proven: Proven, bento: BuiltBento, asked: Budget, allowed: frozens
                 proof = _judged(proof, Verdict(left, Outcome.SKIP, "the server does not start"), allowed, clock)
             break
     return replace(proven, proof=proof)
+
+
+def compare(
+    proven: Proven,
+    recording: Recording,
+    champion: Champion | None,
+    wish: ComparisonWish,
+    allowed: frozenset[str],
+    clock: Clock,
+) -> Proven:
+    """Compare a proven package with the version to beat; None where there is none."""
+    what = f"comparing with version {champion.version}" if champion else "looking for a version before"
+    clock.progress(Event("better", "start", what, part_of="prove"))
+    with clock.stage("prove", what):
+        began = time.monotonic()
+        verdict = better(proven.folder, recording, champion, wish)
+    seconds = time.monotonic() - began
+    return replace(proven, proof=_judged(proven.proof, verdict, allowed, clock, seconds))
 
 
 def _failed_by(gate: str, problem: EnvironmentProblem) -> Verdict:

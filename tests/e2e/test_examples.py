@@ -259,6 +259,12 @@ def test_a_deployed_name_gets_its_next_version_and_the_first_is_still_served(
     (tmp_path / "reviews.ipynb").write_text(text.replace("C=5.0", "C=1.0"))
     assert first.home.nbdeploy("deploy", tmp_path / "reviews.ipynb", "--quiet") == Ran(0, "", "")
 
+    shown = first.home.nbdeploy("show", "reviews:2", "--json").answer
+    better = next(each for each in shown["gates"] if each["name"] == "better")
+    assert better["verdict"] == "pass"
+    assert "version 1 (the newest before): accuracy_score 0.9" in better["reason"]
+    assert (better["figures"]["rows"], better["figures"]["same_held_out_rows"]) == (150, True)
+
     there = first.home.deployed()
     assert [each for each in there["packages"] if "reviews" in each] == [
         f"packages/reviews/{each}" for each in ("1", "1.json", "2", "2.json")

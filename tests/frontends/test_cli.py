@@ -21,7 +21,7 @@ from nbdeploy.proving.verdict import GATES
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("check", "slice", "export", "deploy", "run", "serve", "verify", "list", "show")
+COMMANDS = ("check", "slice", "export", "deploy", "run", "serve", "retrain", "verify", "list", "show")
 DEPLOYMENT = {
     "ok": True,
     "name": "titanic",

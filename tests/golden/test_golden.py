@@ -205,3 +205,13 @@ def run(words: list[str], folder: Path, **variables: str) -> subprocess.Complete
         timeout=5 * MINUTE,
         check=False,
     )
+
+
+def test_training_anew_makes_the_deployed_model(recordings: Callable[[str], Recorded]) -> None:
+    from nbdeploy.operating.retrain import check_training
+    from nbdeploy.proving.verdict import Outcome
+
+    found = check_training(recordings("churn").proven.folder, NOTEBOOKS)
+    assert (found.outcome, found.unseeded) == (Outcome.PASS, ())
+    assert found.figures["mismatches"] == 0
+    assert found.figures["metric"] == [found.figures["metric_recorded"]]

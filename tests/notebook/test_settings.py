@@ -49,7 +49,7 @@ def test_nothing_set_is_nothing_wrong(metadata: dict[str, Any]) -> None:
         (
             {"zzz": 1},
             "metadata.nbdeploy has the unknown key 'zzz'",
-            "the keys are name, input, output, bind, budget, metrics, allow, audit",
+            "the keys are name, input, output, bind, budget, metrics, allow, freeze, labels, segments, margin, audit",
         ),
         ({"name": 3}, "metadata.nbdeploy.name is 3", "it must be a text"),
         ({"name": " "}, "metadata.nbdeploy.name is ' '", "it must be a text"),

@@ -17,8 +17,12 @@ REQUIRES = ("skops",)
 
 
 def accepts(value: object) -> bool:
-    """Say whether skops may carry the value: anything but code. Only trying shows whether it does."""
-    return not isinstance(value, type | FunctionType | ModuleType)
+    """Say whether skops may carry the value: anything but code. Only trying shows whether it does.
+
+    It must not be tried with what `unique()` gives of a column of texts: reading that back ends the process.
+    """
+    arrow = type(value).__name__.startswith("Arrow") and hasattr(value, "__arrow_array__")
+    return not arrow and not isinstance(value, type | FunctionType | ModuleType)
 
 
 def save_skops(value: object, path: Path) -> dict[str, object]:
