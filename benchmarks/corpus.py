@@ -1,11 +1,12 @@
 """Annotated notebooks, exported: what was expected of each, and what came.
 
-    python benchmarks/corpus.py --corpus DIR --annotations FILE.yaml [--only ID,ID] [--jobs N] [--json]
+    python benchmarks/corpus.py --corpus DIR --annotations FILE.yaml [--only ID,ID] [--jobs N] [--deploy] [--json]
 
 DIR/<id>/ holds one notebook with its files, `tagged.ipynb`, and beside them reference/client.pkl and reference/expected.pkl:
 what a client would send, and what the notebook itself answered. `deployable` in the annotation says what is right: `tags` and
 `state` must deploy with equal answers, `split` may be refused instead, `refuse` must be. A notebook that is refused with the name
-of an option (--input, --output, --allow) is tried once more with it. Kernels start with seeded generators: the references must
+of an option (--input, --output, --allow, --freeze) is tried once more with it. With --deploy each is taken the whole way, Bento
+and MLflow included, and the gates that did not pass are told. Kernels start with seeded generators: the references must
 have been made so, too, with IPYTHONDIR=DIR/.ipython, which this script writes.
 Exit status 1: an answer is wrong with no word of warning, or what must deploy does not. Needs PyYAML.
 """
@@ -64,6 +65,7 @@ class Attempt:
     detail: str = ""
     input: str = ""
     output: str = ""
+    gates: tuple[Mapping[str, Any], ...] = ()
     diagnostics: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -86,15 +88,16 @@ def main() -> int:
     parser.add_argument("--annotations", type=Path, required=True, help="the YAML file that says what is right")
     parser.add_argument("--only", help="comma-separated ids")
     parser.add_argument("--jobs", type=int, default=1, help="notebooks at a time (default: 1)")
+    parser.add_argument("--deploy", action="store_true", help="deploy instead of exporting: all ten gates")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
     options = parser.parse_args()
     entries = [
         each for each in annotated(options.annotations) if not options.only or each["id"] in options.only.split(",")
     ]
-    profile = seeded_profile(options.corpus / ".ipython")
+    profile, verb = seeded_profile(options.corpus / ".ipython"), "deploy" if options.deploy else "export"
     with ThreadPoolExecutor(options.jobs) as pool:
         rows = []
-        for row in pool.map(lambda entry: examined(entry, options.corpus, profile), entries):
+        for row in pool.map(lambda entry: examined(entry, options.corpus, profile, verb), entries):
             print(f"{row.id:<22}{row.expected:<8}{row.got}", file=sys.stderr, flush=True)
             rows.append(row)
     print(json.dumps([asdict(row) for row in rows], indent=1) if options.json else table(rows))
@@ -116,14 +119,14 @@ def seeded_profile(folder: Path) -> Path:
     return folder
 
 
-def examined(entry: dict[str, Any], corpus: Path, profile: Path) -> Row:
+def examined(entry: dict[str, Any], corpus: Path, profile: Path, verb: str) -> Row:
     root = corpus / entry["id"]
     notebook = root / Path(entry["path"]).parent / "tagged.ipynb"
     part = part_of_client(entry)
-    first = attempt(notebook, root / "reference", profile, (), part)
+    first = attempt(verb, notebook, root / "reference", profile, (), part)
     attempts = [first]
     if first.answer != "equal" and entry["deployable"] != "refuse" and (hints := hinted(entry, first)):
-        attempts.append(attempt(notebook, root / "reference", profile, hints, part))
+        attempts.append(attempt(verb, notebook, root / "reference", profile, hints, part))
     got, right = judged(entry["deployable"], attempts)
     return Row(entry["id"], entry["deployable"], got, right, tuple(attempts))
 
@@ -134,15 +137,15 @@ def part_of_client(entry: dict[str, Any]) -> str:
     return wrapped[1] if wrapped else ""
 
 
-def attempt(notebook: Path, reference: Path, profile: Path, hints: tuple[str, ...], part: str) -> Attempt:
-    """Export once into a scratch folder, and ask the package what the client would ask."""
+def attempt(verb: str, notebook: Path, reference: Path, profile: Path, hints: tuple[str, ...], part: str) -> Attempt:
+    """Export or deploy once into a scratch folder, and ask the package what the client would ask."""
     with tempfile.TemporaryDirectory(prefix="corpus-", ignore_cleanup_errors=True) as scratch:
         homes = {"NBDEPLOY_HOME": f"{scratch}/home", "BENTOML_HOME": f"{scratch}/bentoml", "IPYTHONDIR": str(profile)}
         command = [
             sys.executable,
             "-m",
             "nbdeploy.frontends.cli",
-            "export",
+            verb,
             str(notebook),
             "--name",
             "corpus",
@@ -153,13 +156,13 @@ def attempt(notebook: Path, reference: Path, profile: Path, hints: tuple[str, ..
             answer = json.loads(done.stdout)
         except ValueError:
             return Attempt(hints, ok=False, answer="crashed", detail=(done.stderr or done.stdout)[-500:])
-        told = tuple(answer["diagnostics"])
+        told, gates = tuple(answer["diagnostics"]), tuple(answer.get("gates", ()))
         if not answer["ok"]:
-            return Attempt(hints, ok=False, diagnostics=told)
+            return Attempt(hints, ok=False, diagnostics=told, gates=gates)
         asked = [f"{scratch}/package", answer["module"], str(reference), part]
         compared = ran([sys.executable, "-c", COMPARE, *asked], homes)
     verdict, detail = compared_as(compared)
-    return Attempt(hints, True, verdict, detail, answer["input"], answer["output"], told)
+    return Attempt(hints, True, verdict, detail, answer["input"], answer["output"], gates, told)
 
 
 def ran(command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -191,6 +194,8 @@ def hinted(entry: dict[str, Any], first: Attempt) -> tuple[str, ...]:
         found += ["--output", value]
     for allowed in dict.fromkeys(re.findall(r"--allow ([\w.]+:[\w.]+)", asked)):
         found += ["--allow", allowed]
+    for place in dict.fromkeys(re.findall(r"--freeze (\d+:\d+)", asked)):
+        found += ["--freeze", place]
     return tuple(found)
 
 
@@ -212,10 +217,17 @@ def words(attempt: Attempt) -> str:
         return f"{options}crashed: {attempt.detail}"
     codes = " ".join(where(each) for each in attempt.diagnostics)
     if not attempt.ok:
-        return f"{options}refused {codes}"
+        return f"{options}refused {codes}{unpassed(attempt)}"
     warned = f", warned {codes}" if codes else ""
     detail = f" ({attempt.detail[:120]})" if attempt.detail else ""
-    return f"{options}deployed {attempt.input} -> {attempt.output[:40]}: {attempt.answer}{detail}{warned}"
+    answered = f"{attempt.output[:40]}: {attempt.answer}{detail}{warned}{unpassed(attempt)}"
+    return f"{options}deployed {attempt.input} -> {answered}"
+
+
+def unpassed(attempt: Attempt) -> str:
+    """Tell which of the ten gates did not pass: an export skips four."""
+    found = [f"{each['name']} {each['verdict']}" for each in attempt.gates if each["verdict"] != "pass"]
+    return f" [{len(attempt.gates)} gates, not passed: {', '.join(found) or 'none'}]" if attempt.gates else ""
 
 
 def where(diagnostic: Mapping[str, Any]) -> str:

@@ -24,8 +24,11 @@ if TYPE_CHECKING:
         UsageError,
     )
     from nbdeploy.home import list_deployments, load_deployment
+    from nbdeploy.operating.retrain import Retrained, check_training
     from nbdeploy.progress import Event, Progress
+    from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Outcome, Proof, Verdict
+    from nbdeploy.proving.verify import Verification, verify
     from nbdeploy.request import Deployment, DeployRequest, OnnxWish
 
 __all__ = [
@@ -43,11 +46,15 @@ __all__ = [
     "Progress",
     "Proof",
     "RecordingError",
+    "Report",
+    "Retrained",
     "ServingPathError",
     "Severity",
     "UsageError",
     "Verdict",
+    "Verification",
     "check",
+    "check_training",
     "deploy",
     "export",
     "list_deployments",
@@ -55,6 +62,7 @@ __all__ = [
     "load_ipython_extension",
     "slice_for",
     "unload_ipython_extension",
+    "verify",
 ]
 
 _HOMES = {
@@ -73,8 +81,11 @@ _HOMES = {
         "UsageError",
     ),
     "nbdeploy.home": ("list_deployments", "load_deployment"),
+    "nbdeploy.operating.retrain": ("Retrained", "check_training"),
     "nbdeploy.progress": ("Event", "Progress"),
+    "nbdeploy.proving.report": ("Report",),
     "nbdeploy.proving.verdict": ("Outcome", "Proof", "Verdict"),
+    "nbdeploy.proving.verify": ("Verification", "verify"),
     "nbdeploy.request": ("DeployRequest", "Deployment", "OnnxWish"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

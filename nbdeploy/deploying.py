@@ -9,24 +9,26 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.program import Program
 from nbdeploy.clock import Clock
-from nbdeploy.errors import Diagnostic, NbdeployError, Severity, UsageError
-from nbdeploy.home import claim_version, load_deployment, save_deployment
+from nbdeploy.errors import Diagnostic, NbdeployError, ServingPathError, Severity, UsageError
+from nbdeploy.home import claim_version, load_deployment, packages_folder, save_deployment
 from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
-from nbdeploy.proving.verdict import Proof
+from nbdeploy.proving.verdict import Outcome, Proof, Verdict
 from nbdeploy.reading import open_notebook
-from nbdeploy.request import Deployment, DeployRequest
+from nbdeploy.request import Audit, Deployment, DeployRequest
 from nbdeploy.suggestions import slug
 
 if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
+    from nbdeploy.proving.better import Champion
     from nbdeploy.proving.prove import Proven
+    from nbdeploy.proving.report import Report
     from nbdeploy.recording.recording import Recording
     from nbdeploy.tracking.record import Run
 
@@ -42,21 +44,24 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program = open_notebook(request.notebook)
+    program, request, notes = _program(request)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
     _check_place(request.out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
         with claim_version(name, exists) as claim:  # another data folder may share the Bento store
-            deployed = _Deploy(program, request, name, claim.version, clock, undo)
+            deployed = _Deploy(program, request, name, claim.version, clock, undo, notes)
             recording = deployed.record(scratch)
             proven = deployed.prove(recording, claim.folder)
             bento = deployed.build(proven)
             proven = deployed.ask(proven, bento)
+            proven = deployed.compare(proven, recording)
+            deployed.report(proven, recording, bento)
             run = deployed.track(proven, recording, bento)
+            report = deployed.report(proven, recording, bento, run)
             place = deployed.place(claim.folder, claim.published)
         undo.callback(shutil.rmtree, claim.published, ignore_errors=True)
-        made = deployed.told(proven, recording, place, bento, run)
+        made = deployed.told(proven, recording, place, report, bento, run)
         save_deployment(name, claim.version, made.as_json())
     return made
 
@@ -66,15 +71,33 @@ def export(request: DeployRequest, out: Path, progress: Progress = silent) -> De
     from nbdeploy.proving.budget import check_limits
 
     check_limits(request.budget)
-    program = open_notebook(request.notebook)
+    program, request, notes = _program(request)
     clock = Clock(progress)
     _check_place(out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
-        exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo)
+        exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo, notes)
         recording = exported.record(scratch)
         proven = exported.prove(recording, scratch / "package")
+        proven = replace(proven, proof=proven.proof + NOT_COMPARED)
+        report = exported.report(proven, recording)
         _copy(scratch / "package", out, undo)
-    return exported.told(proven, recording, out)
+    return exported.told(proven, recording, out, report)
+
+
+def _program(request: DeployRequest) -> tuple[Program, DeployRequest, list[Diagnostic]]:
+    """Read the notebook, with what is to be frozen frozen; return it with what is then asked, and what to tell of that."""
+    from nbdeploy.analysis.presumption import Said
+    from nbdeploy.freezing import freeze, in_words, settled_input
+
+    program = open_notebook(request.notebook)
+    wanted = request.freeze | frozenset(program.notebook.settings.freeze)
+    if not wanted:
+        return program, request, []
+    said = Said(request.input, request.output, request.bind)
+    with _told_where(program.notebook):
+        settled = settled_input(program, said)
+        program, frozen = freeze(program, sorted(wanted), said)
+    return program, replace(request, input=request.input or settled), [in_words(each) for each in frozen]
 
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
@@ -114,6 +137,24 @@ def _figures_before(name: str) -> Mapping[str, Any] | None:
     return next((each["figures"] for each in gates if each["name"] == "budget" and each.get("figures")), None)
 
 
+def _champion(name: str) -> Champion | None:
+    """Return the version to beat: the one with the alias `champion`, else the newest one that is deployed from here."""
+    from nbdeploy.proving.better import Champion
+    from nbdeploy.tracking.mlflow import champion_version
+
+    version, chosen = champion_version(name), "the champion"
+    try:
+        found = load_deployment(name, version)
+    except UsageError:
+        return Champion(version, chosen, None) if version else None
+    package = packages_folder(name) / found["version"]
+    chosen = chosen if version else "the newest before"
+    return Champion(found["version"], chosen, package if package.is_dir() else Path(found["package"]))
+
+
+NOT_COMPARED = Verdict(
+    "better", Outcome.SKIP, "an export is not compared with a version before: `nbdeploy deploy` does that"
+)
 _MEASURED = {"NBD120", "NBD122"}  # aggregates and the order of rows: the gate `rowwise` tells whether they matter
 
 
@@ -146,11 +187,26 @@ class _Deploy:
     def limits(self) -> Mapping[str, float]:
         return {**self.program.notebook.settings.budget, **self.request.budget}
 
+    @property
+    def segments(self) -> tuple[str, ...]:
+        return self.request.segments or self.program.notebook.settings.segments
+
+    @property
+    def margin(self) -> float:
+        asked, settled = self.request.margin, self.program.notebook.settings.margin
+        return asked if asked is not None else settled or 0.0
+
+    @property
+    def audit(self) -> Audit:
+        return self.request.audit or self.program.notebook.settings.audit or "warn"
+
     def record(self, scratch: Path) -> Recording:
+        from nbdeploy.proving.held_out import check_segments
         from nbdeploy.recording.runner import record
 
-        with self.clock.stage("record", "running the notebook in a fresh kernel"):
+        with self.clock.stage("record", "running the notebook in a fresh kernel"), _with_ways_out(self.program):
             recording = record(self.program, self.request, module_name(self.name), scratch, self.clock.progress)
+        check_segments(recording, self.segments)
         self.notes.extend((*self.program.notebook.diagnostics, *recording.path.diagnostics, *_warnings(self.program)))
         return recording
 
@@ -158,8 +214,8 @@ class _Deploy:
         from nbdeploy.packaging.export import Wishes
         from nbdeploy.proving.prove import prove
 
-        wishes = Wishes(self.name, module_name(self.name), self.version)
-        return prove(recording, wishes, folder, self.allowed, self.clock, self.limits, self.request.onnx)
+        wishes = Wishes(self.name, module_name(self.name), self.version, segments=self.segments)
+        return prove(recording, wishes, folder, self.allowed, self.clock, self.limits, self.request.onnx, self.audit)
 
     def build(self, proven: Proven) -> BuiltBento:
         from nbdeploy.packaging.bento import build, delete
@@ -188,6 +244,13 @@ class _Deploy:
             finally:
                 wait()  # it quiets the whole process as long as it runs
 
+    def compare(self, proven: Proven, recording: Recording) -> Proven:
+        from nbdeploy.proving.better import Wish
+        from nbdeploy.proving.prove import compare
+
+        wish = Wish(self.segments, self.margin)
+        return compare(proven, recording, _champion(self.name), wish, self.allowed, self.clock)
+
     def track(self, proven: Proven, recording: Recording, bento: BuiltBento) -> Run:
         from nbdeploy.tracking.describing import tracking_record
         from nbdeploy.tracking.mlflow import track, untrack
@@ -197,6 +260,21 @@ class _Deploy:
             self.undo.callback(untrack, run)
         return run
 
+    def report(
+        self, proven: Proven, recording: Recording, bento: BuiltBento | None = None, run: Run | None = None
+    ) -> Report:
+        """Write the report and the whole proof into the package and the Bento; again when the run is known."""
+        from nbdeploy.proving.report import report_of
+        from nbdeploy.proving.seal import seal
+
+        places = {"bento": bento.tag} if bento else {}
+        places |= {"mlflow run": f"{run.run_id} in {run.experiment}"} if run else {}
+        seconds, notes = self.clock.seconds(), tuple(self.notes)
+        report = report_of(proven, recording, seconds=seconds, places=places, diagnostics=notes)
+        for folder in (proven.folder, *((bento.path / "src",) if bento else ())):
+            seal(folder, report)
+        return report
+
     def place(self, folder: Path, published: Path) -> Path:
         """Copy the package to where the user wants it, if somewhere else."""
         if self.request.out is None:
@@ -205,7 +283,13 @@ class _Deploy:
         return self.request.out.absolute()
 
     def told(
-        self, proven: Proven, recording: Recording, place: Path, bento: BuiltBento | None = None, run: Run | None = None
+        self,
+        proven: Proven,
+        recording: Recording,
+        place: Path,
+        report: Report,
+        bento: BuiltBento | None = None,
+        run: Run | None = None,
     ) -> Deployment:
         path = recording.path
         return Deployment(
@@ -221,8 +305,10 @@ class _Deploy:
             bento_path=bento.path if bento else None,
             run_id=run.run_id if run else None,
             experiment=run.experiment if run else None,
-            diagnostics=tuple(self.notes),
+            diagnostics=(*self.notes, *proven.proof.warnings()),
             seconds=self.clock.seconds(),
+            notebook=self.request.notebook.absolute(),
+            report=report,
         )
 
 
@@ -248,6 +334,18 @@ def _told_where(notebook: Notebook) -> Iterator[None]:
     except NbdeployError as problem:
         problem.diagnostics = (*problem.diagnostics, *notebook.diagnostics)
         raise problem.in_notebook(notebook.path) from problem.__cause__
+
+
+@contextmanager
+def _with_ways_out(program: Program) -> Iterator[None]:
+    """Let an error of a statement that fits anew for each request name the place to freeze, where that does."""
+    from nbdeploy.freezing import offered
+
+    try:
+        yield
+    except ServingPathError as problem:
+        problem.diagnostics = tuple(offered(each, program) for each in problem.diagnostics)
+        raise
 
 
 def _check_place(out: Path | None) -> None:

@@ -10,9 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from nbdeploy.errors import Diagnostic
 
 if TYPE_CHECKING:
+    from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Proof
 
-__all__ = ["DeployRequest", "Deployment", "OnnxWish"]
+__all__ = ["Audit", "DeployRequest", "Deployment", "OnnxWish"]
+
+Audit = Literal["warn", "fail", "off"]
+"""What known vulnerabilities of the requirements are: warned of, a failure of the gate `safe`, or not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,13 @@ class DeployRequest:
     come from: a fresh run, or the live kernel, whose objects then lie in the folder `live` (see `recording/live.py`).
     `allow` holds names of gates whose failure is accepted, and `pickle:NAME` for values that may be pickled.
     `parameters` go to papermill, `metrics` names variables to record, `budget` limits (`p99_ms`, `memory_mb`, ...).
+    `freeze` holds places `CELL:LINE` where the served code computes something over all rows (a mean, a median, dummies), or
+    `all`: its value on the training side becomes a named constant of the package (see `freezing`). The file stays as it is.
     `out` is where the exported package goes (default: the user's data folder, by name and version). `onnx` says whether
-    fitted models are served as ONNX.
+    fitted models are served as ONNX. `labels` names the variable that holds what is true for the recorded rows, `segments` the
+    input's columns by which the gate `better` compares with the version before as well; `margin` is by how much the metric may
+    be worse than that version's (default: 0). `audit` says what known vulnerabilities are (default: as the notebook's settings
+    say, else `warn`).
     """
 
     notebook: Path
@@ -55,11 +64,19 @@ class DeployRequest:
     metrics: tuple[str, ...] = ()
     out: Path | None = None
     onnx: OnnxWish = OnnxWish()
+    freeze: frozenset[str] = frozenset()
+    labels: str | None = None
+    segments: tuple[str, ...] = ()
+    margin: float | None = None
+    audit: Audit | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployment:
-    """One deployed version, with its proof. `seconds` has `record`, `export`, `prove`, `track`, `build` and `total`."""
+    """One deployed version, with its proof. `seconds` has `record`, `export`, `prove`, `track`, `build` and `total`.
+
+    `report` is all that is to be told of it; as a page it lies in the package's folder `notebook`.
+    """
 
     name: str
     version: str
@@ -75,16 +92,20 @@ class Deployment:
     experiment: str | None = None
     diagnostics: tuple[Diagnostic, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict)
+    notebook: Path | None = None
+    report: Report | None = None
 
     def as_json(self) -> dict[str, Any]:
         return {
             "ok": True,
             "name": self.name,
             "version": self.version,
+            "notebook": str(self.notebook) if self.notebook else None,
             "package": str(self.package),
             "module": self.module,
             "bento_tag": self.bento_tag,
             "bento_path": str(self.bento_path) if self.bento_path else None,
+            "report": str(self.package / "notebook" / "report.html") if self.report else None,
             "run_id": self.run_id,
             "experiment": self.experiment,
             "input": self.input,

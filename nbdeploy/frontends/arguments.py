@@ -101,6 +101,11 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         help="besides edge/predict.onnx a smaller graph with weights of 8 bits, and what it costs; the service does not use it",
     )
     add("--out", type=Path, metavar="DIR", help="where the package goes (default: the user's data folder)")
+    add_conditions(parser)
+
+
+def add_conditions(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what must hold, what may be done for it, and what the model is compared by."""
     add = parser.add_argument_group("what must hold").add_argument
     add(
         "--allow",
@@ -110,6 +115,18 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         help=f"accept that this gate fails (repeatable): {', '.join(GATES)}; pickle:NAME lets one value be pickled",
     )
     add(
+        "--freeze",
+        type=place,
+        action="append",
+        metavar="CELL:LINE",
+        help="keep what is computed there over all rows (a median, dummies, ...) at its training value (repeatable); or `all`",
+    )
+    add(
+        "--audit",
+        choices=("warn", "fail", "off"),
+        help="known vulnerabilities of the requirements: warn of them (default), fail, or do not look them up",
+    )
+    add(
         "--budget",
         type=limit,
         nargs="+",
@@ -117,6 +134,15 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=NUMBER",
         help="limits that the service keeps, such as p99_ms=20 memory_mb=512",
     )
+    add("--labels", type=identifier, metavar="NAME", help="the variable with what is true for the predicted rows")
+    add(
+        "--segment",
+        dest="segments",
+        action="append",
+        metavar="COLUMN",
+        help="a column of the input by which the version before is compared with as well (repeatable)",
+    )
+    add("--margin", type=margin, metavar="NUMBER", help="how much worse than the version before it may be (default: 0)")
 
 
 def magic_parser() -> Parser:
@@ -162,6 +188,11 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         metrics=tuple(options.metrics or ()),
         out=options.out,
         onnx=OnnxWish(options.onnx, options.onnx_tolerance, options.quantize),
+        freeze=frozenset(options.freeze or ()),
+        labels=options.labels,
+        segments=tuple(options.segments or ()),
+        margin=options.margin,
+        audit=options.audit,
     )
 
 
@@ -176,6 +207,12 @@ def binding(text: str) -> tuple[str, str]:
     if not (equals and read.isidentifier() and made.isidentifier()):
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form A=B with two variables' names")
     return read, made
+
+
+def place(text: str) -> str:
+    if text != "all" and re.fullmatch(r"\d+:\d+", text) is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form CELL:LINE, such as 4:2, nor `all`")
+    return text
 
 
 def limit(text: str) -> tuple[str, float]:
@@ -198,6 +235,16 @@ def tolerance(text: str) -> float:
         value = math.nan
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 to 1, such as 1e-6")
+    return value
+
+
+def margin(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 on, such as 0.01")
     return value
 
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from nbdeploy.errors import NbdeployError, UsageError
+from nbdeploy.errors import GateError, NbdeployError, UsageError
 from nbdeploy.frontends.arguments import Parser
 from nbdeploy.frontends.commands import COMMANDS
 from nbdeploy.frontends.stdout import guarded
@@ -78,8 +78,10 @@ def failed(error: NbdeployError, stdout: TextIO, *, as_json: bool) -> int:
         stdout.write(document({**error.as_json(), "ok": False}))
     from rich.console import Console
 
-    from nbdeploy.frontends.rendering import print_diagnostics
+    from nbdeploy.frontends.rendering import print_diagnostics, print_gates
 
+    if isinstance(error, GateError) and error.gates:
+        print_gates(error.gates, Console(stderr=True))
     found = [{**each.as_json(), "notebook": each.notebook} for each in error.diagnostics]
     print_diagnostics(found, Console(stderr=True, soft_wrap=True))
     return error.exit_status

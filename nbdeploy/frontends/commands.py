@@ -9,10 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbdeploy.errors import Diagnostic, UsageError
+from nbdeploy.errors import Diagnostic, Severity, UsageError
 from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
 from nbdeploy.frontends.command import Answer, Command
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
+from nbdeploy.frontends.retraining import retrain, retrain_options
+from nbdeploy.frontends.verifying import verify, verify_options
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -132,6 +134,9 @@ def serve(options: argparse.Namespace, stdout: TextIO) -> Answer:
     found = load_deployment(name, version or None)
     bento = bento_of(found)
     address = f"http://{options.host}:{options.port}"
+    warning = open_to_all(options.host, found)
+    if warning is not None and not options.quiet:
+        print(f"warning {warning}", file=sys.stderr)
     if options.json:
         stdout.write(json.dumps({"ok": True, "name": name, "bento_tag": found["bento_tag"], "url": address}) + "\n")
         stdout.flush()
@@ -139,6 +144,18 @@ def serve(options: argparse.Namespace, stdout: TextIO) -> Answer:
         print(f"serving {found['bento_tag']} on {address} (Ctrl-C ends it)", file=sys.stderr)
     status = served([bento, "--host", options.host, "--port", str(options.port)])
     return Answer({}, lambda console: None, status)
+
+
+def open_to_all(host: str, found: Any) -> Diagnostic | None:
+    """Return a warning where others than this machine can ask the service, and it asks them for no key."""
+    from nbdeploy.packaging.service import key_variable
+
+    variable = key_variable(str(found.get("module") or ""))
+    if host == "localhost" or host == "::1" or host.startswith("127.") or os.environ.get(variable):
+        return None
+    message = f"whoever reaches {host} can ask {found.get('name')}: it is asked for no key"
+    fix = f"set {variable} to a long random text that clients send as `Authorization: Bearer KEY`, or leave --host out"
+    return Diagnostic(code="NBD570", message=message, fix=fix, severity=Severity.WARNING)
 
 
 def bento_of(found: Any) -> str:
@@ -209,6 +226,10 @@ COMMANDS = (
             "nbdeploy run titanic train", run_options, run),
     Command("serve", "serve a deployed Bento on this machine, in the foreground",
             "nbdeploy serve titanic --port 3000", serve_options, serve),
+    Command("retrain", "train a deployed package anew, and see whether that makes the deployed model",
+            "nbdeploy retrain titanic --check", retrain_options, retrain),
+    Command("verify", "hold a package, a Bento or a running service to its contract, and say whose fault a fault is",
+            "nbdeploy verify https://models.example.org/titanic", verify_options, verify),
     Command("list", "list what is deployed", "nbdeploy list --json", no_options, list_all),
     Command("show", "show one deployment: its gates, its places", "nbdeploy show titanic", show_options, show),
 )  # fmt: skip

@@ -27,7 +27,7 @@ README = "README.md"
 class PackageExporter(Exporter):
     """Records the notebook's file in a fresh kernel and exports its serving path, proven, without Bento and MLflow.
 
-    Wishes (`name`, `input`, `output`, `bind`, `allow`) are read from the notebook's own `metadata.nbdeploy`. What
+    Wishes (`name`, `input`, `output`, `bind`, `allow`, `freeze`) are read from the notebook's own `metadata.nbdeploy`. What
     nbconvert's preprocessors change in the notebook is not looked at: the file is what is run.
     """
 

@@ -55,11 +55,20 @@ def print_answer(answer: Mapping[str, Any], console: Any) -> None:
 
     print_diagnostics(answer["diagnostics"], console)
     print_gates(answer["gates"], console)
+    if spent := time_spent(answer["seconds"]):
+        console.print(Text.assemble((f"{'seconds':<11}", "bold"), spent))
     for name, value in places(answer):
         console.print(Text.assemble((f"{name:<11}", "bold"), value), soft_wrap=True)
     console.print(Text("\nnext", "bold"))
     for command in next_commands(answer):
         console.print(Text(f"  {command}", "cyan"), soft_wrap=True)
+
+
+def time_spent(seconds: Mapping[str, float]) -> str:
+    """Return `74 (record 8, export 1.5, ...)`: the total, and the stages of it."""
+    stages = ", ".join(f"{stage} {spent:.3g}" for stage, spent in seconds.items() if stage != "total" and spent)
+    total = f"{seconds['total']:.3g}" if "total" in seconds else ""
+    return f"{total} ({stages})" if stages else total
 
 
 def print_gates(gates: Sequence[Mapping[str, Any]], console: Any) -> None:
@@ -130,7 +139,13 @@ def written(show: Any) -> str:
 
 
 def deployment_html(deployment: Deployment) -> str:
+    """Return the report as a notebook shows it, what was warned of first."""
     answer = deployment.as_json()
+    if deployment.report is not None:
+        from nbdeploy.proving.report_page import notebook_html
+
+        shown = notebook_html(deployment.report, places(answer), next_commands(answer))
+        return f'<div class="nbdeploy-deployment">{diagnostics_html(answer["diagnostics"])}{shown}</div>'
     gates = "".join(
         row(f"<b>{escape(each['name'])}</b>", coloured(each["verdict"], each["verdict"]), escape(why(each)))
         for each in answered(answer["gates"])
@@ -221,7 +236,12 @@ def one_row(request: Any, contract: Mapping[str, Any]) -> Any:
 
 def places(answer: Mapping[str, Any]) -> list[tuple[str, str]]:
     run = f"{answer['run_id']} in {answer['experiment']}" if answer["run_id"] else None
-    facts = {"bento": answer["bento_tag"], "package": answer["package"], "mlflow run": run}
+    facts = {
+        "bento": answer["bento_tag"],
+        "package": answer["package"],
+        "report": answer.get("report"),
+        "mlflow run": run,
+    }
     return [(name, str(value)) for name, value in facts.items() if value]
 
 

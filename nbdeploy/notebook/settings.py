@@ -6,7 +6,7 @@ import difflib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from nbdeploy.errors import Diagnostic
 from nbdeploy.suggestions import did_you_mean
@@ -38,6 +38,11 @@ class Settings:
     budget: Mapping[str, float] = field(default_factory=dict, hash=False)
     metrics: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    freeze: tuple[str, ...] = ()
+    labels: str | None = None
+    segments: tuple[str, ...] = ()
+    margin: float | None = None
+    audit: Literal["warn", "fail", "off"] | None = None
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -105,6 +110,11 @@ _FORMS = {
     ),
     "metrics": _TEXTS,
     "allow": _TEXTS,
+    "freeze": _Form('a list of places, such as ["4:2"], or ["all"]', _is_texts, tuple),
+    "labels": _TEXT,
+    "segments": _Form('a list of columns, such as ["contract"]', _is_texts, tuple),
+    "margin": _Form("a number from 0 on, such as 0.01", _is_number, float),
+    "audit": _Form("warn, fail or off", lambda value: value in ("warn", "fail", "off"), str),
 }
 
 

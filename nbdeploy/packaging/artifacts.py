@@ -16,6 +16,8 @@ __all__ = ["ONNX", "ArtifactEntry", "artifacts_module", "manifest"]
 MANIFEST_VERSION = 1
 ONNX = "onnx"
 """The format of converted models; it is none of the recording's."""
+BUILDING = frozenset({"skops", "torch"})
+"""The formats whose files name types to be built."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +39,17 @@ class ArtifactEntry:
     cell: int | None = None
     line: int | None = None
     saved_as: str = ""
+    saved_arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def saving(self) -> str:
         """The format that a new value is written in: an ONNX file is made by nbdeploy alone, from a recorded one."""
         return self.saved_as or self.format
+
+    @property
+    def trusted(self) -> tuple[str, ...]:
+        """The types beyond plain data and the library's own that the native file holds."""
+        return tuple((self.saved_arguments if self.saved_as else self.arguments).get("trusted", ()))
 
 
 def manifest(entries: Iterable[ArtifactEntry]) -> str:
@@ -77,7 +85,7 @@ def artifacts_module(entries: Sequence[ArtifactEntry], *, module: str) -> str:
         ),
         loader_source(used) + "\n\n" + saver_source(used) if used else "",
         _table(entries, used, converted=converted),
-        _FOOTER,
+        _loading(used, converted=converted),
         "\n".join(_entry_line(each) for each in entries),
     )
     return "\n\n".join(part.strip("\n") + "\n" for part in parts if part.strip())
@@ -112,7 +120,29 @@ FORMATS: dict[str, tuple[Any, Any, str]] = {{{_body(rows)}}}
 
 FORMAT_OF: dict[str, str] = {{{_body(formats)}}}
 \"\"\"The format that {kept}.\"\"\"
+{_trusted(entries, used)}"""
+
+
+def _trusted(entries: Sequence[ArtifactEntry], used: Sequence[str]) -> str:
+    """Write what the code trusts of files that build types by their names: a manifest can only say less."""
+    if not BUILDING.intersection(used):
+        return ""
+    rows = "".join(_trust_of(each) for each in entries if each.trusted)
+    return f"""
+TRUSTED: dict[str, set[str]] = {{{_body(rows)}}}
+\"\"\"The types that reading an artifact may build, beyond plain data and the library's own; a manifest can't add any.\"\"\"
 """
+
+
+def _trust_of(entry: ArtifactEntry) -> str:
+    types = "".join(f'        "{each}",\n' for each in sorted(entry.trusted))
+    return f'    "{entry.name}": {{\n{types}    }},\n'
+
+
+def _loading(used: Sequence[str], *, converted: bool) -> str:
+    other = 'not in {FORMAT_OF[name], "onnx"}' if converted else "!= FORMAT_OF[name]"
+    trust = _CHECK_TRUST if BUILDING.intersection(used) else ""
+    return _FOOTER.replace("is OTHER", other).replace("    TRUST\n", trust)
 
 
 def _body(rows: str) -> str:
@@ -167,6 +197,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 '''
 
+_CHECK_TRUST = """\
+    foreign = set(entry["arguments"].get("trusted", ())) - TRUSTED.get(name, set())
+    if foreign:
+        raise ArtifactProblem(f"{path} would build {', '.join(sorted(foreign))}, which TRUSTED does not name")
+"""
+
 _FOOTER = '''
 def _load(name: str) -> Any:
     """Read one artifact after its file was found to be the recorded one."""
@@ -179,6 +215,9 @@ def _load(name: str) -> Any:
     found = _sha256(path)
     if found != entry["sha256"]:
         raise ArtifactProblem(f"{path} was changed: its sha256 is {found}, recorded was {entry['sha256']}")
+    if entry["format"] is OTHER:
+        raise ArtifactProblem(f"{path} is in the format {entry['format']}; {name!r} is kept as {FORMAT_OF[name]}")
+    TRUST
     load = FORMATS[entry["format"]][0]
     return load(path, **entry["arguments"])
 

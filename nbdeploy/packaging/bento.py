@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
+import importlib.util
 import logging
 import os
 import re
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import ModuleType
 
-__all__ = ["BuiltBento", "build", "delete", "exists", "find", "home"]
+__all__ = ["BuiltBento", "build", "check_installed", "delete", "exists", "find", "home"]
 
 TAG_PART = re.compile(r"[a-z0-9]([a-z0-9._-]{0,61}[a-z0-9])?")
 _BUILDING = threading.Lock()  # a build changes the working directory, which the whole process shares
@@ -134,15 +134,23 @@ def _store() -> Any:
     return BentoStore(home() / "bentos")
 
 
+def check_installed() -> None:
+    """Raise EnvironmentProblem NBD634 where BentoML is missing; it is not imported."""
+    if importlib.util.find_spec("bentoml") is None:
+        raise _not_there("it is not installed")
+
+
 def _bentoml() -> ModuleType:
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     try:
         return importlib.import_module("bentoml")
     except ImportError as error:
-        message = f"BentoML can't be imported: {error}"
-        raise EnvironmentProblem(
-            Diagnostic(code="NBD634", message=message, fix="pip install 'bentoml>=1.4.30'")
-        ) from error
+        raise _not_there(str(error)) from error
+
+
+def _not_there(why: str) -> EnvironmentProblem:
+    fix = "pip install 'bentoml>=1.4.30'"
+    return EnvironmentProblem(Diagnostic(code="NBD634", message=f"BentoML can't be imported: {why}", fix=fix))
 
 
 @contextlib.contextmanager

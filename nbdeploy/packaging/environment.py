@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-__all__ = ["Lock", "lock"]
+__all__ = ["Lock", "hashes_in", "lock"]
 
 LOOK_UP_SECONDS = 90.0
 _UNREACHED = "the package index could not be reached"
@@ -33,7 +33,8 @@ class Lock:
     `hashed` tells whether every pin carries its hashes; where not, `reason` tells why. `imports` are the top-level
     names that these distributions provide: nothing else but the standard library is there to import.
     `local` are roots that belong to no distribution, or to the user's own editable one: their source must be taken
-    along. `missing` and `conflicts` tell what is wrong with the environment by its own metadata.
+    along. `built` are pins that no index gives to anybody else: they were built from a folder or a repository. `missing`
+    and `conflicts` tell what is wrong with the environment by its own metadata.
     """
 
     text: str
@@ -42,6 +43,7 @@ class Lock:
     reason: str
     imports: frozenset[str]
     local: tuple[str, ...] = ()
+    built: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()
 
@@ -64,6 +66,7 @@ def lock(roots: Iterable[str], *, python_version: str, timeout: float = LOOK_UP_
         reason=reason,
         imports=frozenset().union(*(each.modules for each in members)),
         local=tuple(sorted(local | _modules_of(closure, editable))),
+        built=_built(members),
         missing=closure.missing,
         conflicts=closure.conflicts,
     )
@@ -114,7 +117,7 @@ def _pin(each: Installed) -> str:
 
 def _hashes(members: Sequence[Installed], python_version: str, timeout: float) -> tuple[Hashes, str]:
     """The hashes of every member, or the reason why some have none."""
-    built = [_pin(each) for each in members if each.origin == "source"]
+    built = _built(members)
     if built:
         return {}, f"{_listed(built)} was built from a folder or a repository, not installed from an index"
     noted = {_pin(each): [each.sha256] for each in members if each.origin == "archive" and each.sha256}
@@ -128,6 +131,10 @@ def _hashes(members: Sequence[Installed], python_version: str, timeout: float) -
         cached = cached | answer
         _keep(cached)
     return {pin: cached[pin] for pin in sought} | noted, ""
+
+
+def _built(members: Sequence[Installed]) -> tuple[str, ...]:
+    return tuple(_pin(each) for each in members if each.origin == "source")
 
 
 def _look_up(pins: Sequence[str], python_version: str, timeout: float) -> tuple[Hashes, str]:
@@ -166,7 +173,7 @@ def _ask(
         return {}, f"the package index did not answer within {timeout:g} s"
     if done.returncode != 0:
         return {}, _why_not(done.stderr, pins)
-    found = _parsed(done.stdout)
+    found = hashes_in(done.stdout)
     found |= wheels_on_disk([pin for pin in pins if not found.get(pin)], places)
     silent = [pin for pin in pins if not found.get(pin)]
     return (found, "") if not silent else ({}, f"the package index gives no hash for {_listed(silent)}")
@@ -182,8 +189,8 @@ def _uv() -> str:
         raise EnvironmentProblem(Diagnostic(code="NBD620", message=message, fix="pip install uv")) from error
 
 
-def _parsed(output: str) -> Hashes:
-    """Read the requirements that uv writes: a pin, then its hashes on lines that continue it."""
+def hashes_in(output: str) -> Hashes:
+    """Read requirements as uv and `lock` write them: a pin, then its sha256 digests on lines that continue it."""
     found: Hashes = {}
     for line in output.replace("\\\n", " ").splitlines():
         words = line.split()

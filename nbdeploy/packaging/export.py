@@ -22,6 +22,7 @@ from nbdeploy.packaging.environment import Lock, lock
 from nbdeploy.packaging.installed import owners
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.papers import gitignore, init_module, pipeline_module, project_file, readme
+from nbdeploy.packaging.sbom import sbom
 from nbdeploy.packaging.service import bentofile, schema_module, service_module
 from nbdeploy.packaging.stages import handed_over, predict_module, preprocess_module
 from nbdeploy.packaging.symbols import Symbols, name_symbols
@@ -57,7 +58,8 @@ class Wishes:
     `optional` are columns that the served code fills when a request lacks them; `unneeded` those that a request need not
     have at all. `contract` is the JSON value of `contract.json`. `roots` are import names that the lock must have besides
     those seen in the code. `converted` are models, by the key of their frozen value, that the package has as ONNX files;
-    `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`.
+    `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`. `segments`
+    are columns by which versions are compared.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Wishes:
     converted: Mapping[tuple[str, str], Converted] = field(default_factory=dict)
     tolerance: Tolerance = STRICT
     whole: WholeGraphFiles | None = None
+    segments: tuple[str, ...] = ()
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:
@@ -91,6 +94,9 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
+    entries = list(_entries(recording, symbols, wishes))
+    graphs = {f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())}
+    texts["sbom.cdx.json"] = sbom(wishes.name, wishes.version, locked, entries, local, graphs)
     binaries = {
         **{
             f"artifacts/{stored.file}": recording.stored / stored.file
@@ -99,7 +105,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         },
         **{f"artifacts/{each.file.name}": each.file for each in wishes.converted.values()},
         **{f"tests/data/{each.file}": recording.stored / each.file for each in recorded_values(recording).values()},
-        **{f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())},
+        **graphs,
         "notebook/source.ipynb": Path(recording.program.notebook.path),
         "notebook/validated.ipynb": recording.validated,
         "notebook/validated.html": recording.validated.with_suffix(".html"),
@@ -237,6 +243,7 @@ def _converted_entry(native: ArtifactEntry, converted: Converted) -> ArtifactEnt
         type_name="OnnxModel",
         type_import=None,
         saved_as=native.format,
+        saved_arguments=native.arguments,
     )
 
 

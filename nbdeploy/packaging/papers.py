@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from nbdeploy.analysis.serving import Storage
 from nbdeploy.analysis.values import Kind
 from nbdeploy.notebook.cells import Role
+from nbdeploy.packaging.service import key_variable
 from nbdeploy.packaging.stages import cells, handed_over
 from nbdeploy.packaging.symbols import name_symbols
 
@@ -71,6 +72,7 @@ def readme(recording: Recording, wishes: Wishes, locked: Lock) -> str:
         output_schema=path.output.observation.schema,
         rows=recording.example.rows,
         commands="\n".join(_commands(module)),
+        key_variable=key_variable(module),
         files="\n".join(_files(recording, wishes)),
         artifacts="\n".join(_artifacts(recording, wishes)) or "None: the served code needs no fitted object.",
         hashes="with hashes" if locked.hashed else f"without hashes ({locked.reason})",
@@ -83,7 +85,10 @@ def _commands(module: str) -> Iterator[str]:
         ("python -m venv .venv && .venv/bin/pip install -r requirements.lock", ""),
         (".venv/bin/python -m pytest", "the contract, and the notebook's own tests"),
         (f".venv/bin/python -m {module}.pipeline --help", "train, predict, evaluate"),
-        (".venv/bin/bentoml serve service:Service", "POST /predict, GET /contract, /docs.json, /metrics"),
+        (
+            ".venv/bin/bentoml serve service:Service --host 127.0.0.1",
+            "POST /predict, GET /contract, /docs.json, /metrics",
+        ),
     )
     width = max(len(command) for command, what in rows if what)
     for command, what in rows:

@@ -16,7 +16,7 @@ from nbdeploy.packaging.schema import parse_name, request_field, schema_module
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["bentofile", "request_body", "schema_module", "service_module"]
+__all__ = ["bentofile", "key_variable", "request_body", "schema_module", "service_module"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_EXAMPLE = 2_000  # characters: the example is there to be read
@@ -47,6 +47,7 @@ def service_module(
         module=module,
         name=name,
         name_literal=json.dumps(name),
+        key_variable=key_variable(module),
         field=field,
         shape=SHAPES.get(input.kind, "[...]"),
         parse=parse_name(input),
@@ -71,6 +72,11 @@ def bentofile(name: str, *, labels: Mapping[str, str] | None = None, python_vers
         labels="\n".join(lines) if lines else "  {}",
         python_version=python_version or f"{sys.version_info.major}.{sys.version_info.minor}",
     )
+
+
+def key_variable(module: str) -> str:
+    """Return the environment variable with the keys that a package's service asks its clients for."""
+    return f"{module.upper()}_API_KEY"
 
 
 def request_body(input: Schema, value: Any) -> dict[str, Any]:

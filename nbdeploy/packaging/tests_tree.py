@@ -11,6 +11,8 @@ from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.serving import ServingPath
 from nbdeploy.analysis.values import ROW_KINDS
 from nbdeploy.notebook.cells import Role
+from nbdeploy.packaging.metric_file import METRIC_FILE, metric_module
+from nbdeploy.packaging.schema import parse_name, request_field
 from nbdeploy.packaging.symbols import Symbols
 from nbdeploy.packaging.text import WIDTH, banner, flat, import_line, indented, module_text, written
 from nbdeploy.packaging.tolerance import Tolerance
@@ -28,6 +30,7 @@ TAKEN = frozenset({"assert_same", "predict", "recorded"})
 def recorded_values(recording: Recording) -> dict[str, Stored]:
     """Return the stored values that the tests read, by the name under which they ask for them."""
     values = {"example_input": recording.example.input, "example_output": recording.example.output}
+    values |= {"labels": recording.measure.labels} if recording.measure else {}
     for cell, fixtures in recording.fixtures.items():
         values |= {f"cell_{cell}_{name}": stored for name, stored in fixtures.items()}
     return values
@@ -42,6 +45,8 @@ def test_files(recording: Recording, module: str, symbols: Symbols, tolerance: T
         "tests/recorded.py": _recorded_module(recorded_values(recording)),
         "tests/test_contract.py": _contract_tests(recording, module),
     }
+    if recording.measure is not None:
+        files[METRIC_FILE] = metric_module(recording)
     notebook_tests = list(_notebook_tests(recording, module, symbols))
     if notebook_tests:
         files["tests/test_notebook.py"] = _notebook_module(recording, module, notebook_tests)
@@ -80,23 +85,57 @@ def _entry(name: str, stored: Stored) -> str:
 
 def _contract_tests(recording: Recording, module: str) -> str:
     name = recording.program.notebook.path.rsplit("/", 1)[-1]
+    schema = recording.path.input.observation.schema
     blocks = [
+        CONTRACT_TESTS.format(parse=parse_name(schema), field=request_field(schema)),
         f'''def test_all_rows_at_once_are_answered_as_in_the_notebook() -> None:
     """{recording.example.rows} recorded rows."""
-    assert_same(predict(recorded("example_input")), recorded("example_output"))'''
+    assert_same(predict(recorded("example_input")), recorded("example_output"))''',
     ]
-    if recording.path.input.observation.schema.kind in ROW_KINDS and recording.example.rows > 1:
+    imports = [
+        "import json",
+        "from pathlib import Path",
+        "from typing import Any",
+        "import pytest",
+        f"from {module} import predict",
+        f"from {module}.schema import BadRequest, answer, {parse_name(schema)}",
+        "from compare import assert_same",
+        "from recorded import recorded",
+    ]
+    if schema.kind in ROW_KINDS and recording.example.rows > 1:
         rows = sorted({0, recording.example.rows // 3, recording.example.rows // 2, recording.example.rows - 1})
         blocks.append(
             f"""@pytest.mark.parametrize("number", {rows})
 def test_one_row_alone_is_answered_as_among_the_others(number: int) -> None:
-    answer = predict(row(recorded("example_input"), number))
-    assert_same(answer, row(recorded("example_output"), number))"""
+    alone = predict(row(recorded("example_input"), number))
+    assert_same(alone, row(recorded("example_output"), number))"""
         )
-    imports = [f"from {module} import predict", "from compare import assert_same", "from recorded import recorded"]
-    imports += ["import pytest", "from recorded import row"] if len(blocks) > 1 else []
-    text = banner(name, "The service's contract: it answers as the notebook did.")
+        imports.append("from recorded import row")
+    text = banner(
+        name, "The service's contract, without HTTP: it answers as the notebook did, and refuses what it can't read."
+    )
     return module_text(text, imports, *blocks, own={module, *OWN})
+
+
+CONTRACT_TESTS = """\
+CONTRACT = json.loads((Path(__file__).parents[1] / "contract.json").read_text(encoding="utf-8"))
+
+
+def asked(request: dict[str, Any]) -> Any:
+    return answer(predict({parse}(request["{field}"])))
+
+
+def test_each_example_of_the_contract_is_answered_as_it_says() -> None:
+    for example in CONTRACT["examples"]:
+        assert_same(asked(example["request"]), example["predictions"])
+
+
+def test_each_wrong_request_of_the_contract_is_refused_by_row_and_field() -> None:
+    for wrong in CONTRACT["refusals"]:
+        with pytest.raises(BadRequest) as refused:
+            asked(wrong["request"])
+        told = [(problem["row"], problem["field"]) for problem in refused.value.problems]
+        assert (wrong["row"], wrong["field"]) in told, wrong["why"]"""
 
 
 # the notebook's test cells ----------------------------------------------------------------------------------------------

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
     from nbdeploy.proving.server import ServedBento
 
-__all__ = ["LOAD_SECONDS", "budget", "check_limits"]
+__all__ = [
+    "LOAD_SECONDS",
+    "budget",
+    "check_limits",
+    "latencies",
+    "megabytes",
+    "misses",
+    "peak_memory",
+    "under_load",
+]
 
 LOAD_SECONDS = 1.3  # of one client, and again of sixteen
 CLIENTS = (1, 16)
@@ -51,8 +60,8 @@ def budget(
     """
     if not bodies:
         return Verdict("budget", Outcome.SKIP, "there is no recorded row to ask with")
-    with _peak_memory(server) as peak:
-        seen = _load(server, bodies, seconds)
+    with peak_memory(server) as peak:
+        seen = under_load({"address": server.address}, bodies, seconds)
     if "error" in seen:
         message = f"the service did not answer under load: {seen['error']}\n{server.log_tail(12)}"
         fix = "look into the log for what fails when requests come together; `--allow budget` deploys in spite of it"
@@ -61,7 +70,7 @@ def budget(
     figures["budget"] = dict(limits)
     if before:
         figures["ratio_to_last"] = {k: round(figures[k] / before[k], 3) for k in LIMITS if before.get(k)}
-    over = [key for key, limit in limits.items() if _misses(key, figures[key], limit)]
+    over = [key for key, limit in limits.items() if misses(key, figures[key], limit)]
     if over:
         diagnostics = tuple(_missed(key, figures[key], limits[key], figures) for key in over)
         return Verdict("budget", Outcome.FAIL, "; ".join(each.message for each in diagnostics), figures, diagnostics)
@@ -69,6 +78,17 @@ def budget(
 
 
 def _figures(seen: Mapping[str, Any], server: ServedBento, bento: BuiltBento, peak: float) -> dict[str, Any]:
+    return {
+        **latencies(seen),
+        "memory_mb": round(peak, 1),
+        "cold_start_s": round(server.ready_seconds, 2),
+        "size_mb": megabytes(bento.path),
+        "artifacts_mb": megabytes(bento.path / "src" / "artifacts"),
+    }
+
+
+def latencies(seen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what `under_load` measured by the names of the figures."""
     one, many = (seen[str(each)] for each in CLIENTS)
     return {
         "p50_ms": round(one["p50_ms"], 2),
@@ -79,17 +99,14 @@ def _figures(seen: Mapping[str, Any], server: ServedBento, bento: BuiltBento, pe
         "p99_ms_16": round(many["p99_ms"], 2),
         "rps": round(many["rps"], 1),
         "requests_16": many["requests"],
-        "memory_mb": round(peak, 1),
-        "cold_start_s": round(server.ready_seconds, 2),
-        "size_mb": _megabytes(bento.path),
-        "artifacts_mb": _megabytes(bento.path / "src" / "artifacts"),
     }
 
 
-def _load(server: ServedBento, bodies: Sequence[bytes], seconds: float) -> dict[str, Any]:
+def under_load(service: Mapping[str, Any], bodies: Sequence[bytes], seconds: float = LOAD_SECONDS) -> dict[str, Any]:
+    """Return what 1 and 16 clients measured, or an `error`. `service` has `address`, and perhaps `path`, `headers`, `tls`."""
     from nbdeploy.proving import load
 
-    job = {"address": server.address, "bodies": [each.decode() for each in bodies], "clients": CLIENTS}
+    job = {**service, "bodies": [each.decode() for each in bodies], "clients": CLIENTS}
     with tempfile.TemporaryDirectory(prefix="nbdeploy-load-") as scratch:
         asked, report = Path(scratch) / "job.json", Path(scratch) / "report.json"
         asked.write_text(json.dumps({**job, "seconds": seconds}), encoding="utf-8")
@@ -105,7 +122,7 @@ def _load(server: ServedBento, bodies: Sequence[bytes], seconds: float) -> dict[
 
 
 @contextmanager
-def _peak_memory(server: ServedBento) -> Iterator[list[float]]:
+def peak_memory(server: ServedBento) -> Iterator[list[float]]:
     """Yield a list whose only item is the largest memory of the server's processes, in MB, seen inside the block."""
     peak, over = [server.memory_mb()], threading.Event()
 
@@ -122,13 +139,14 @@ def _peak_memory(server: ServedBento) -> Iterator[list[float]]:
         looking.join()
 
 
-def _megabytes(folder: Path) -> float:
+def megabytes(folder: Path) -> float:
     """Return what the files of a folder are together, in MB, to three digits after the point."""
     files = (each for each in folder.rglob("*") if each.is_file() and not each.is_symlink())
     return round(sum(each.stat().st_size for each in files) / 2**20, 3)
 
 
-def _misses(key: str, figure: float, limit: float) -> bool:
+def misses(key: str, figure: float, limit: float) -> bool:
+    """Tell whether a figure breaks its limit."""
     return figure < limit if key in AT_LEAST else figure > limit
 
 

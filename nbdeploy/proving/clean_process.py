@@ -17,7 +17,14 @@ from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.schema import parse_name, request_field
 from nbdeploy.recording.recording import Recording
 
-__all__ = ["answer_bodies", "ask_package", "process_environment", "run_package_tests"]
+__all__ = [
+    "answer_bodies",
+    "ask_package",
+    "measured_metric",
+    "process_environment",
+    "recorded_requests",
+    "run_package_tests",
+]
 
 SECONDS = 1_800
 
@@ -70,27 +77,52 @@ def answer_bodies(folder: Path, package: Package, bodies: Sequence[bytes]) -> li
 _ROW_KINDS = frozenset({"table", "series", "array", "tensor", "sparse", "list"})
 
 
+def recorded_requests(folder: Path, module: str) -> dict[str, Any]:
+    """Return `rows` and `predictions` of the recording that a package on disk carries in its tests.
+
+    Raises GateError NBD500: it broke down. A package that can't be imported gives a `problem`.
+    """
+    return _reported(folder, {"action": "requests", "package": str(folder.resolve()), "module": module, "absent": []})
+
+
+def measured_metric(folder: Path, predictions: list[Any], labels: list[Any] | None) -> dict[str, Any]:
+    """Return the `value` of a package's own metric, or a `problem`; without `labels` those of the recording are taken.
+
+    Raises GateError NBD500: it broke down.
+    """
+    job = {"action": "metric", "package": str(folder.resolve()), "absent": []}
+    return _reported(folder, {**job, "predictions": predictions, "labels": labels})
+
+
 def _run(folder: Path, package: Package, job: Mapping[str, Any]) -> dict[str, Any]:
     from nbdeploy.packaging import compare
-    from nbdeploy.proving import probe
+    from nbdeploy.proving import arrangements, following, smallest
     from nbdeploy.recording import rows
 
     installed_names = frozenset().union(*(each.modules for each in installed().values()))
+    return _reported(
+        folder,
+        {
+            **job,
+            "package": str(folder),
+            "module": package.module,
+            "absent": sorted(installed_names - package.lock.imports - {package.module}),
+            "beside": {
+                each.__name__.rpartition(".")[2]: each.__file__
+                for each in (arrangements, compare, following, rows, smallest)
+            },
+            "tolerance": package.tolerance.as_json(),
+        },
+    )
+
+
+def _reported(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
+    """Run the probe in the package's folder, and return its report."""
+    from nbdeploy.proving import probe
+
     with tempfile.TemporaryDirectory(prefix="nbdeploy-") as scratch:
         job_file, report = Path(scratch) / "job.json", Path(scratch) / "report.json"
-        job_file.write_text(
-            json.dumps(
-                {
-                    **job,
-                    "package": str(folder),
-                    "module": package.module,
-                    "absent": sorted(installed_names - package.lock.imports - {package.module}),
-                    "compare": compare.__file__,
-                    "rows": rows.__file__,
-                    "tolerance": package.tolerance.as_json(),
-                }
-            )
-        )
+        job_file.write_text(json.dumps(job))
         command = [sys.executable, "-I", "-X", "utf8", "-W", "ignore", probe.__file__, str(job_file), str(report)]
         done = subprocess.run(
             command, cwd=folder, env=process_environment(), capture_output=True, timeout=SECONDS, check=False

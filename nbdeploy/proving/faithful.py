@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from nbdeploy.errors import Diagnostic
+from nbdeploy.proving.rowwise import depends_on_others
 from nbdeploy.proving.verdict import Outcome, Verdict
 from nbdeploy.recording.recording import Recording
 
@@ -32,6 +33,8 @@ def faithful(report: Mapping[str, Any], recording: Recording) -> Verdict:
     if seen["same"] and seen.get("repeatable", True):
         return Verdict("faithful", Outcome.PASS, f"{seen['rows']} recorded rows answered as in the notebook", figures)
     diagnostic = _why(seen, recording)
+    if apart := seen.get("apart"):
+        figures |= {"apart": {key: apart[key] for key in ("positions", "smallest", "statements", "asks", "seconds")}}
     return Verdict("faithful", Outcome.FAIL, diagnostic.message, figures, (diagnostic,))
 
 
@@ -54,7 +57,7 @@ def _why(seen: Mapping[str, Any], recording: Recording) -> Diagnostic:
             message=f"two requests with the same rows get different answers: {seen['first']}",
             fix="take the randomness out of the served cells, or seed it where it is used",
         )
-    if error := seen.get("error"):
+    if (error := seen.get("error")) and not seen.get("apart"):
         place = tuple(error["place"]) if error["place"] else place
         return Diagnostic(
             code="NBD504",
@@ -64,14 +67,8 @@ def _why(seen: Mapping[str, Any], recording: Recording) -> Diagnostic:
             fix="the notebook ran this with something that a request does not bring;"
             " make it from the input, or before the tagged cells",
         )
-    if culprit := seen.get("culprit"):
-        return Diagnostic(
-            code="NBD510",
-            cell=culprit["place"][0],
-            line=culprit["place"][1],
-            message=f"the answer for a row depends on which other rows come with it: here {culprit['what']}",
-            fix="compute it once from the training rows in an untagged cell, and use that value here",
-        )
+    if apart := seen.get("apart"):
+        return depends_on_others(apart, recording)
     return Diagnostic(
         code="NBD502",
         cell=place[0],

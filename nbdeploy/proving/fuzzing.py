@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nbdeploy.packaging.schema import RequestField
     from nbdeploy.proving.client import Pace
 
-__all__ = ["MANY_ROWS", "Known", "Right", "Trial", "fuzz"]
+__all__ = ["MANY_ROWS", "Known", "Right", "Trial", "fuzz", "with_value"]
 
 MANY_ROWS = 100_000
 MEGABYTE = 1_000_000
@@ -343,9 +343,9 @@ def _sent(known: Known, field: RequestField, value: Any, count: int, row: int, s
     rows, _ = known.value(count, start)
     wrong = any(value is each or (type(value), value) == (type(each), each) for each in wrong_values(field))
     if known.by_row:
-        rows[row], key = _put(known, rows[row], field, value)
+        rows[row], key = with_value(known.input, rows[row], field, value)
     else:
-        row, (rows, key) = None, _put(known, rows, field, value)  # type: ignore[assignment]
+        row, (rows, key) = None, with_value(known.input, rows, field, value)  # type: ignore[assignment]
     body = known.body(rows)
     shown = written(value)
     what = (
@@ -362,11 +362,11 @@ def _takes_any_text(field: RequestField) -> bool:
     return field.reader in {"strings", "texts", "anything", "objects", "as_is"}
 
 
-def _put(known: Known, row: Any, field: RequestField, value: Any) -> tuple[Any, str | None]:
+def with_value(input: Schema, row: Any, field: RequestField, value: Any) -> tuple[Any, str | None]:
     """Return the row with the value in the field, and the field's name as a refusal gives it."""
     if field.key is not None:
         return {**row, field.key: value}, field.key
-    shape = (known.input.shape or ())[1:] if known.input.kind in {Kind.ARRAY, Kind.TENSOR, Kind.SPARSE} else ()
+    shape = (input.shape or ())[1:] if input.kind in {Kind.ARRAY, Kind.TENSOR, Kind.SPARSE} else ()
     place = tuple(min(1, size - 1) for size in shape)
     return _replaced(row, place, value), "".join(f"[{each}]" for each in place) or None
 

@@ -31,12 +31,15 @@ async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reques
         raise ValueError(f"status {status.decode()}: {body[:200].decode(errors='replace')}")
 
 
-async def measured(address: list[Any], bodies: list[bytes], clients: int, seconds: float) -> dict[str, Any]:
+async def measured(job: dict[str, Any], clients: int) -> dict[str, Any]:
     """Ask as many clients for so long; the requests of client n start at the n-th body."""
-    head = f"POST /predict HTTP/1.1\r\nHost: {address[0]}:{address[1]}\r\nContent-Type: application/json\r\n"
+    address, bodies, seconds = job["address"], [each.encode() for each in job["bodies"]], job["seconds"]
+    fields = {"Host": f"{address[0]}:{address[1]}", "Content-Type": "application/json", **job.get("headers", {})}
+    head = f"POST {job.get('path', '/predict')} HTTP/1.1\r\n"
+    head += "".join(f"{name}: {value}\r\n" for name, value in fields.items())
     requests = [f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
     seen: list[float] = []
-    connections = [await asyncio.open_connection(*address) for _ in range(clients)]
+    connections = [await asyncio.open_connection(*address, ssl=job.get("tls") or None) for _ in range(clients)]
     for n in range(WARM):
         await ask(*connections[0], requests[n % len(requests)])
     start = time.perf_counter()
@@ -67,12 +70,8 @@ async def measured(address: list[Any], bodies: list[bytes], clients: int, second
 
 def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    bodies = [each.encode() for each in job["bodies"]]
     try:
-        report: dict[str, Any] = {
-            str(clients): asyncio.run(measured(job["address"], bodies, clients, job["seconds"]))
-            for clients in job["clients"]
-        }
+        report: dict[str, Any] = {str(clients): asyncio.run(measured(job, clients)) for clients in job["clients"]}
     except (OSError, EOFError, ValueError, StopIteration) as problem:
         report = {"error": f"{type(problem).__name__}: {problem}"}
     Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")

@@ -241,7 +241,7 @@ def _numbers(rows: Any, layout: Layout) -> Any:
     import numpy as np
 
     if hasattr(rows, "iloc"):
-        return rows.iloc[:, _floats(rows, layout)].to_numpy(dtype=np.float64, na_value=np.nan)
+        return rows.iloc[:, _floats(rows, layout)].to_numpy(dtype=np.float64, na_value=np.nan, copy=True)
     return np.array(rows, dtype=np.float64)
 
 

@@ -1,12 +1,11 @@
 """Runs in a clean process: asks the exported package the recorded rows, in every arrangement, and writes what it saw.
 
-Started as a script with `python -I`; it knows nothing of nbdeploy but the two files beside it that it is told to read, and
+Started as a script with `python -I`; it knows nothing of nbdeploy but the files beside it that it is told to read, and
 lets nothing be imported that is installed but not in the package's lock.
 """
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import math
@@ -18,7 +17,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-SINGLE_ROWS = 25
 MANY_ROWS = 2_000  # a wrong arrangement shows in the first thousands or not at all
 COLUMN_SECONDS = 20.0  # what asking once for each column may take, by the seconds of the first request
 CUT = 400  # characters of an error's text
@@ -53,9 +51,10 @@ class Probe:
         self.root = Path(job["package"])
         self.name: str = job["module"]
         self.input_name: str = job["input_name"]
+        self.beside = {name: load_file(path, f"nbdeploy_probe_{name}") for name, path in job["beside"].items()}
         limits = {"rtol": job["tolerance"]["relative"], "atol": job["tolerance"]["absolute"]}
-        self.compare = partial(load_file(job["compare"], "nbdeploy_probe_compare").compare, **limits)
-        self.rows = load_file(job["rows"], "nbdeploy_probe_rows")
+        self.compare = partial(self.beside["compare"].compare, **limits)
+        self.rows = self.beside["rows"]
         self.by_row: bool = job["by_row"]
         self.whole: dict[str, Any] | None = job.get("whole")
         self.droppable: list[Any] = job["droppable"]
@@ -90,7 +89,9 @@ class Probe:
                 chosen = self.rows.take_rows(answer["value"], self.whole["positions"])
                 result["same_on_whole"] = self.compare(self.expected, chosen).same
                 if result["same_on_whole"]:
-                    result["culprit"] = self.culprit(whole, self.whole["positions"])
+                    places = self.whole["positions"]
+                    known = {row: at for at, row in enumerate(places)}
+                    result["apart"] = self.arrangements(whole, known).narrowed(whole, places)
         if result["same"]:
             again = self.judged(self.ask(self.input), self.expected)
             result["repeatable"] = again["same"]
@@ -138,104 +139,28 @@ class Probe:
         }
 
     def rows_of(self, value: Any) -> list[Any]:
-        found: list[Any] = sys.modules["nbdeploy_probe_compare"].rows_of(value)
+        found: list[Any] = self.beside["compare"].rows_of(value)
         return found
 
     # rowwise ------------------------------------------------------------------------------------------------------------
 
+    def arrangements(self, table: Any, known: dict[int, int]) -> Any:
+        """Return what asks rows of a table in other arrangements; `known` are those that the notebook answered."""
+        follower = self.beside["following"].Follower(
+            self.root, self.name, self.same, self.rows.take_rows, self.rows_of, self.provenance
+        )
+        return self.beside["arrangements"].Arrangements(
+            table, self.expected, known, self.ask, self.compare, self.rows, follower, self.beside["smallest"].smallest
+        )
+
     def rowwise(self) -> dict[str, Any]:
-        """Single rows, a half, all shuffled, each row doubled: every row must be answered as it was among all."""
         count = len(self.rows_of(self.expected))
-        tried = 0
-        for kind, positions in self.arrangements(count):
-            tried += 1
-            answer = self.ask(self.sent(positions))
-            judged = self.judged(answer, self.rows.take_rows(self.expected, positions))
-            if not judged["same"]:
-                return {
-                    **judged,
-                    "arrangement": kind,
-                    "positions": positions[:10],
-                    "tried": tried,
-                    "culprit": self.culprit(self.input, positions),
-                }
-        return {"same": True, "rows": count, "tried": tried}
-
-    def sent(self, positions: list[int]) -> Any:
-        """The rows as a request brings them; two equal rows are two rows, not one label twice."""
-        rows = self.rows.take_rows(self.input, positions)
-        repeated = len(set(positions)) < len(positions) and hasattr(rows, "reset_index")
-        return rows.reset_index(drop=True) if repeated else rows
-
-    def arrangements(self, count: int) -> list[tuple[str, list[int]]]:
-        everything = list(range(count))
-        step = max(1, count // SINGLE_ROWS)
-        found = [("one row alone", [row]) for row in everything[::step][:SINGLE_ROWS]]
-        if count > 1:
-            shuffled = sorted(everything, key=lambda row: (row * 7919 + 13) % (count + 1))
-            found += [
-                ("half of the rows", everything[: count // 2][:MANY_ROWS]),
-                ("the rows in another order", shuffled[:MANY_ROWS]),
-                ("rows sent twice", [row for row in everything[:50] for _ in range(2)]),
-            ]
+        found: dict[str, Any] = self.arrangements(self.input, {row: row for row in range(count)}).run()
         return found
 
-    def culprit(self, value: Any, positions: list[int]) -> dict[str, Any] | None:
-        """Follow the served statements one by one: the first whose value for these rows depends on the other rows."""
-        some = self.rows.take_rows(value, positions)
-        for file in ("preprocess", "predict"):
-            path = self.root / self.name / f"{file}.py"
-            if not path.exists():
-                continue
-            for line, names in self.steps(path, file, value, some):
-                for name, full, part in names:
-                    told = self.differs(name, full, part, positions)
-                    if told and (place := self.provenance.get((f"{self.name}/{file}.py", line))):
-                        return {"place": place, "name": name, "what": told}
-        return None
-
-    def steps(self, path: Path, function: str, value: Any, some: Any) -> list[tuple[int, list[tuple[str, Any, Any]]]]:
-        """For each statement of the function the line and the local values after it, for all rows and for some."""
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        body = next(each.body for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == function)
-        found = []
-        for number in range(1, len(body)):
-            try:
-                full = self.locals_after(path, function, number, value)
-                part = self.locals_after(path, function, number, some)
-            except Exception:
-                break
-            names = [(name, full[name], part[name]) for name in full if name in part]
-            found.append((body[number - 1].lineno, names))
-        return found
-
-    def locals_after(self, path: Path, function: str, number: int, value: Any) -> dict[str, Any]:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        target = next(each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == function)
-        ending = ast.parse("return dict(locals())").body
-        target.body = [*target.body[:number], *ending]
-        namespace: dict[str, Any] = {"__name__": f"{self.name}.{function}", "__package__": self.name}
-        exec(compile(ast.fix_missing_locations(tree), str(path), "exec"), namespace)
-        result: dict[str, Any] = namespace[function](value)
-        return result
-
-    def differs(self, name: str, full: Any, part: Any, positions: list[int]) -> str:
-        try:
-            count = len(self.rows_of(full))
-            wanted = self.rows.take_rows(full, positions) if count > max(positions, default=0) and count > 1 else full
-        except (TypeError, KeyError, IndexError, ValueError):
-            return ""
-        if hasattr(wanted, "columns") and hasattr(part, "columns"):
-            if list(map(str, wanted.columns)) != list(map(str, part.columns)):
-                missing = [str(each) for each in wanted.columns if each not in list(part.columns)]
-                return f"its columns depend on which rows come together ({', '.join(missing[:5]) or 'others appear'})"
-            bad = [str(c) for c in wanted.columns if not self.compare(list(wanted[c]), list(part[c])).same]
-            return f"column{'s' if len(bad) > 1 else ''} {', '.join(bad[:5])} of {name}" if bad else ""
-        try:
-            found = self.compare(wanted, part)
-        except Exception:
-            return ""
-        return "" if found.same else f"{name}: {found.first}"[:CUT]
+    def same(self, wanted: Any, got: Any) -> bool:
+        answer: bool = self.compare(wanted, got).same
+        return answer
 
     # columns ------------------------------------------------------------------------------------------------------------
 
@@ -277,6 +202,40 @@ def answer_bodies(job: dict[str, Any]) -> dict[str, Any]:
         except Exception as problem:
             found.append({"error": in_short(problem)})
     return {"answers": found}
+
+
+def recorded_requests(job: dict[str, Any]) -> dict[str, Any]:
+    """The recorded rows of a package as a client would send them, and the notebook's answers as JSON."""
+    sys.path[:0] = [job["package"], str(Path(job["package"], "tests"))]
+    schema = importlib.import_module(f"{job['module']}.schema")
+    recorded = importlib.import_module("recorded").recorded
+    return {"rows": as_json(recorded("example_input")), "predictions": schema.answer(recorded("example_output"))}
+
+
+def metric(job: dict[str, Any]) -> dict[str, Any]:
+    """The package's own metric of these predictions, on these labels or on the recorded ones."""
+    sys.path[:0] = [job["package"], str(Path(job["package"], "tests"))]
+    recorded = importlib.import_module("recorded").recorded
+    labels = recorded("labels")
+    if job["labels"] is not None:
+        labels = like(labels, job["labels"])
+    answers = like(recorded("example_output"), job["predictions"])
+    return {"value": float(importlib.import_module("metric").metric(labels, answers))}
+
+
+def like(example: Any, values: list[Any]) -> Any:
+    """Turn JSON values into what the notebook had, by an example of it."""
+    if hasattr(example, "columns"):
+        columns = [like(example.iloc[:, n], [row[str(key)] for row in values]) for n, key in enumerate(example.columns)]
+        return type(example)(dict(zip(example.columns, columns, strict=True)))
+    if hasattr(example, "iloc"):
+        made = type(example)(values, name=example.name, index=example.index if len(values) == len(example) else None)
+        return made.astype(example.dtype) if made.notna().all() else made
+    if hasattr(example, "detach"):
+        return sys.modules["torch"].tensor(values, dtype=example.dtype)
+    if hasattr(example, "dtype"):
+        return sys.modules["numpy"].array(values, dtype=None if example.dtype.kind in "UO" else example.dtype)
+    return type(example)(values)
 
 
 def in_short(problem: BaseException) -> str:
@@ -343,7 +302,14 @@ def main() -> None:
     sys.meta_path.insert(0, guard)
     sys.dont_write_bytecode = True
     try:
-        report = {"tests": run_tests, "ask": ask, "answer": answer_bodies}[job["action"]](job)
+        actions = {
+            "tests": run_tests,
+            "ask": ask,
+            "answer": answer_bodies,
+            "requests": recorded_requests,
+            "metric": metric,
+        }
+        report = actions[job["action"]](job)
     except BaseException as problem:
         report = {
             "crash": "".join(traceback.format_exception(problem))[-4000:],

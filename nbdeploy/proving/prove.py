@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,30 +19,34 @@ from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.tests_tree import carried_tests
 from nbdeploy.packaging.tolerance import STRICT
 from nbdeploy.progress import Event, State
+from nbdeploy.proving.better import Champion, better
+from nbdeploy.proving.better import Wish as ComparisonWish
 from nbdeploy.proving.budget import budget
 from nbdeploy.proving.clean_process import answer_bodies, ask_package, run_package_tests
 from nbdeploy.proving.contract import contract_of, request_bodies, single_bodies
 from nbdeploy.proving.faithful import faithful
 from nbdeploy.proving.fuzzing import Known
+from nbdeploy.proving.inspected import inspected
 from nbdeploy.proving.portable import Portable, portable, stays_native
+from nbdeploy.proving.report import whole_proof
 from nbdeploy.proving.reproduce import reproduce
 from nbdeploy.proving.robust import robust
 from nbdeploy.proving.rowwise import rowwise
+from nbdeploy.proving.safe import Gathered, safe
 from nbdeploy.proving.served import served
 from nbdeploy.proving.server import running
 from nbdeploy.proving.tested import tested
 from nbdeploy.proving.verdict import Outcome, Proof, Verdict
 from nbdeploy.recording.recording import Recording
-from nbdeploy.request import OnnxWish
+from nbdeploy.request import Audit, OnnxWish
 
 if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
     from nbdeploy.proving.server import ServedBento
 
-__all__ = ["Budget", "Proven", "ask_bento", "prove"]
+__all__ = ["Budget", "Proven", "ask_bento", "compare", "prove"]
 
 
-NOT_YET = ("safe", "better")
 AUTO = OnnxWish()
 NOTHING_ASKED: Mapping[str, Any] = {"rows": [], "predictions": []}
 
@@ -63,6 +69,7 @@ def prove(
     clock: Clock,
     limits: Mapping[str, float] | None = None,
     onnx: OnnxWish = AUTO,
+    audit: Audit = "warn",
 ) -> Proven:
     """Write the package to `folder` and prove it there; raises GateError at the first failed gate that is not allowed.
 
@@ -73,15 +80,14 @@ def prove(
     native = _asked(recording, wishes, folder, clock)
     _stop_early(proof, _answers(recording, native), allowed, clock)
     found, chosen = _ported(recording, native, folder, onnx, clock)
-    package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
+    look = partial(inspected, allowed=allowed, audit=audit)
+    package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
     if verdict.outcome is Outcome.FAIL and chosen.wishes.converted:
         found = stays_native(f"the package's tests fail with ONNX: {verdict.reason}", onnx)
         chosen = native
-        package, verdict = _finished(recording, chosen, found, proof, folder, clock, limits)
-    for each in (*_answers(recording, chosen), found.verdict, verdict):
+        package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
+    for each in (*_answers(recording, chosen), found.verdict, verdict, safe(seen)):
         proof = _judged(proof, each, allowed, clock)
-    for gate in NOT_YET:
-        proof += Verdict(gate, Outcome.SKIP, "this gate is not built yet")
     return Proven(package, folder, proof, chosen.requests)
 
 
@@ -140,15 +146,22 @@ def _finished(
     folder: Path,
     clock: Clock,
     limits: Mapping[str, float] | None,
-) -> tuple[Package, Verdict]:
-    """Write the package as it is to be, with its contract, and run its tests."""
+    look: Callable[[Recording, Package, Path, Mapping[str, Any]], Gathered],
+) -> tuple[Package, Verdict, Gathered]:
+    """Write the package as it is to be, with its contract, and run its tests; look through it while they run."""
     with clock.stage("export", "writing the package"):
         for each in (*_answers(recording, asked), found.verdict):
             proof += each
-        contract = contract_of(export(recording, asked.wishes), recording, asked.requests, proof, limits)
+        wishes = asked.wishes
+        contract = contract_of(export(recording, wishes), recording, asked.requests, proof, limits, wishes.segments)
         package = _written(export(recording, replace(asked.wishes, contract=contract)), folder)
-    with clock.stage("prove", "running the package's tests"):
-        return package, tested(run_package_tests(folder, package), carried_tests(recording))
+    with (
+        clock.stage("prove", "running the package's tests, looking through its files"),
+        ThreadPoolExecutor(1) as beside,
+    ):
+        looking = beside.submit(look, recording, package, folder, asked.requests)
+        verdict = tested(run_package_tests(folder, package), carried_tests(recording))
+        return package, verdict, looking.result()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +199,24 @@ def ask_bento(proven: Proven, bento: BuiltBento, asked: Budget, allowed: frozens
     return replace(proven, proof=proof)
 
 
+def compare(
+    proven: Proven,
+    recording: Recording,
+    champion: Champion | None,
+    wish: ComparisonWish,
+    allowed: frozenset[str],
+    clock: Clock,
+) -> Proven:
+    """Compare a proven package with the version to beat; None where there is none."""
+    what = f"comparing with version {champion.version}" if champion else "looking for a version before"
+    clock.progress(Event("better", "start", what, part_of="prove"))
+    with clock.stage("prove", what):
+        began = time.monotonic()
+        verdict = better(proven.folder, recording, champion, wish)
+    seconds = time.monotonic() - began
+    return replace(proven, proof=_judged(proven.proof, verdict, allowed, clock, seconds))
+
+
 def _failed_by(gate: str, problem: EnvironmentProblem) -> Verdict:
     return Verdict(gate, Outcome.FAIL, problem.diagnostics[0].message, {}, problem.diagnostics)
 
@@ -196,9 +227,9 @@ _Question = Callable[["ServedBento"], Verdict]
 def _questions(proven: Proven, bento: BuiltBento, asked: Budget, clock: Clock) -> dict[str, _Question]:
     """Return what each gate asks of a running server."""
     package, requests = proven.package, proven.requests
-    bodies, expected = request_bodies(package, requests)
+    bodies, expected = request_bodies(package.input, requests)
     known = Known(package.input, requests["rows"], requests["predictions"])
-    singles = single_bodies(package, requests)
+    singles = single_bodies(package.input, requests)
 
     def package_says(bodies: Sequence[bytes]) -> list[dict[str, Any]]:
         return answer_bodies(proven.folder, package, bodies)
@@ -286,5 +317,5 @@ def _accepted(proof: Proof, verdict: Verdict, allowed: frozenset[str]) -> Proof:
     if verdict.gate in allowed:
         return proof + replace(verdict, reason=f"{verdict.reason} (let pass by --allow {verdict.gate})")
     error = GateError(*verdict.diagnostics)
-    error.gates = tuple((proof + verdict).as_json())
+    error.gates = whole_proof((proof + verdict).as_json())
     raise error

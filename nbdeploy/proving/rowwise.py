@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from nbdeploy.analysis.presumption import Said
 from nbdeploy.errors import Diagnostic
+from nbdeploy.freezing import Freezable, Unfreezable, survey_of
 from nbdeploy.proving.verdict import Outcome, Verdict
 from nbdeploy.recording.recording import Recording
+from nbdeploy.request import DeployRequest
 
-__all__ = ["rowwise"]
+__all__ = ["depends_on_others", "rowwise"]
+
+FIGURES = ("arrangement", "positions", "smallest", "statements", "asks", "seconds")
 
 
 def rowwise(report: Mapping[str, Any], recording: Recording) -> Verdict:
@@ -19,29 +25,122 @@ def rowwise(report: Mapping[str, Any], recording: Recording) -> Verdict:
         kind = recording.path.input.observation.schema.kind
         reason = f"one request is one {kind}" if kind in {"record", "scalar", "object"} else "`faithful` failed"
         return Verdict("rowwise", Outcome.SKIP, reason)
-    figures = {"arrangements": seen["tried"], "rows": seen["rows"]}
+    figures = {"arrangements": seen["tried"], "rows": seen["among"], "asks": seen["asks"]}
     if seen["same"]:
         return Verdict("rowwise", Outcome.PASS, "every row gets its own answer, whatever comes with it", figures)
-    diagnostic = _why(seen, recording)
-    return Verdict(
-        "rowwise", Outcome.FAIL, diagnostic.message, {**figures, "positions": seen["positions"]}, (diagnostic,)
-    )
+    diagnostic = depends_on_others(seen, recording)
+    figures |= {key: seen[key] for key in FIGURES}
+    return Verdict("rowwise", Outcome.FAIL, diagnostic.message, figures, (diagnostic,))
 
 
-def _why(seen: Mapping[str, Any], recording: Recording) -> Diagnostic:
-    statement = recording.path.output.statement
-    place, what = (statement.cell, statement.line), seen["first"]
-    if culprit := seen.get("culprit"):
-        place, what = tuple(culprit["place"]), culprit["what"]
-    if error := seen.get("error"):
-        what = error["text"]
-        place = tuple(error["place"]) if error["place"] and not culprit else place
+def depends_on_others(seen: Mapping[str, Any], recording: Recording) -> Diagnostic:
+    """Return what to tell of rows that are answered otherwise apart than among all: which, where, and the way out."""
+    last = recording.path.output.statement
+    place, error = (last.cell, last.line), seen.get("error")
+    statements = seen["statements"]
+    if statements:
+        place = tuple(statements[0]["place"])
+    elif error and error["place"]:
+        place = tuple(error["place"])
+    what = error["text"] if error else seen["first"].partition(": ")[2]
+    rows = _rows(seen["positions"], seen["smallest"])
+    are = "is" if seen["smallest"] == 1 else "are"
     return Diagnostic(
         code="NBD510",
         cell=place[0],
         line=place[1],
-        message=f"{seen['arrangement']} gets another answer than among all recorded rows ({what}): a service would answer"
-        " differently depending on what is sent together",
-        fix="compute what looks at all rows (mean, median, dummies, ranks, ...) once from the training rows in an untagged cell,"
-        " and use that value here",
+        message=f"{rows} {are} answered otherwise than among the {seen['among']} recorded rows ({what}){_because(statements)}:"
+        " a service would answer differently depending on what is sent together",
+        fix=_fix(statements, recording),
     )
+
+
+def _rows(positions: Sequence[int | None], count: int) -> str:
+    """Name rows in a sentence: `row 17 alone`, `rows 3 and 8 together`."""
+    own = [each for each in positions if each is not None]
+    if len(own) < len(positions):
+        return f"row {own[0]} with other rows beside it" if own else "rows with others beside them"
+    if count == 1:
+        return f"row {own[0]} alone"
+    if len(set(own)) == 1:
+        return f"row {own[0]} sent {'twice' if count == 2 else f'{count} times'}"
+    order = "together" if own == sorted(own) else "in this order"
+    if count > len(own) or count > 5:
+        return f"{count} rows ({', '.join(map(str, own[:5]))}, ...) {order}"
+    return f"rows {', '.join(map(str, own[:-1]))} and {own[-1]} {order}"
+
+
+def _because(statements: Sequence[Mapping[str, Any]]) -> str:
+    if not statements:
+        return ""
+    first = statements[0]
+    code = first["code"].splitlines()[0] if first["code"] else "this"
+    if error := first.get("error"):
+        return f", since `{code}` fails ({error})"
+    return f", since `{code}` makes {_differs(first)}"
+
+
+def _differs(statement: Mapping[str, Any]) -> str:
+    """Name what a statement makes different: `column Age of X nan instead of 28.0 (row 17)`."""
+    found = [each for each in statement["columns"] if each["column"]]
+    names = ", ".join(each["column"] for each in found[:5])
+    what = f"column{'s' if len(found) > 1 else ''} {names} of {statement['name']}" if found else statement["name"]
+    if not statement["columns"]:
+        return f"{what} differ"
+    each = statement["columns"][0]
+    values = f"{each['apart']} instead of {each['among']}"
+    return f"{what} {values}" if len(found) < 2 else f"{what} different ({each['column']}: {values})"
+
+
+# the way out -------------------------------------------------------------------------------------------------------------
+
+BY_HAND = (
+    "compute what looks at all rows (mean, median, dummies, ranks, ...) once from the training rows in an untagged cell,"
+    " and use that value here"
+)
+
+
+def _fix(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:
+    request = recording.request
+    said = Said(request.input, request.output, request.bind) if request else Said()
+    offered = survey_of(recording.program, said) if statements else ()
+    ways = [(each, _ways_out(each, offered)) for each in statements]
+    places = dict.fromkeys(way.place for _, found in ways for way in found if isinstance(way, Freezable))
+    barred = [way for _, found in ways for way in found if isinstance(way, Unfreezable)]
+    words = [f"`{each.code}` can't be frozen: {each.why}" for each in dict.fromkeys(barred)][:2]
+    if places:
+        rest = "" if all(found for _, found in ways) and not barred else "; mend the others by hand"
+        words.insert(0, f"keep what is computed at its training value: {command(request, recording, places)}{rest}")
+    return "; ".join(words) if words else BY_HAND
+
+
+def _ways_out(
+    statement: Mapping[str, Any], found: Sequence[Freezable | Unfreezable]
+) -> tuple[Freezable | Unfreezable, ...]:
+    """Return what can be frozen, or can't, of one statement: in it, or in the function that it calls."""
+    cell, line = statement["place"]
+    return tuple(
+        each
+        for each in found
+        if (each.cell == cell and line in each.lines) or (each.function and f"{each.function}(" in statement["code"])
+    )
+
+
+def command(request: DeployRequest | None, recording: Recording, places: Mapping[str, None]) -> str:
+    """Return the command that deploys the notebook as it was asked for, with these places frozen as well."""
+    words = ["nbdeploy", "deploy", recording.program.notebook.path]
+    return shlex.join([*words, *_options(request, places)])
+
+
+def _options(request: DeployRequest | None, places: Mapping[str, None]) -> Iterator[str]:
+    if request is not None:
+        for option, value in (("--name", request.name), ("--input", request.input), ("--output", request.output)):
+            yield from (option, value) if value else ()
+        for reader, maker in request.bind.items():
+            yield from ("--bind", f"{reader}={maker}")
+        places = dict.fromkeys([*request.freeze, *places])
+        for gate in sorted(request.allow):
+            yield from ("--allow", gate)
+        yield from ("--out", str(request.out)) if request.out else ()
+    for each in sorted(places, key=lambda place: [int(number) for number in place.split(":") if number.isdecimal()]):
+        yield from ("--freeze", each)

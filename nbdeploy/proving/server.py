@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
 from nbdeploy.packaging.bento import BuiltBento, find
+from nbdeploy.packaging.service import key_variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,25 +89,28 @@ def running(
     port: int | None = None,
     log: Path | None = None,
     ready_seconds: float = READY_SECONDS,
+    keys: str | None = None,
 ) -> Iterator[ServedBento]:
     """Serve a Bento (itself, its tag) or an exported folder until the block ends; a free port where none is named.
+
+    `keys` are what the service asks its clients for; by default it asks for none, whatever the environment says.
 
     Raises EnvironmentProblem NBD636: there is no such Bento; NBD637: the server did not become ready.
     """
     folder = _folder(what)
     with tempfile.TemporaryDirectory(prefix="nbdeploy-serve-", ignore_cleanup_errors=True) as scratch:
         log = log or Path(scratch) / "server.log"
-        with _started(folder, host, port, log, ready_seconds, Path(scratch)) as server:
+        with _started(folder, host, port, log, ready_seconds, Path(scratch), keys) as server:
             yield server
 
 
 @contextlib.contextmanager
 def _started(
-    folder: Path, host: str, port: int | None, log: Path, seconds: float, scratch: Path
+    folder: Path, host: str, port: int | None, log: Path, seconds: float, scratch: Path, keys: str | None
 ) -> Iterator[ServedBento]:
     for attempt in range(PORT_TRIES):
         chosen = port or _free_port(host)
-        process = _spawn(folder, host, chosen, log, scratch)
+        process = _spawn(folder, host, chosen, log, scratch, keys)
         try:
             try:
                 took = _wait_ready(process, host, chosen, log, seconds)
@@ -125,7 +130,7 @@ def _folder(what: BuiltBento | str | Path) -> Path:
     return what if isinstance(what, Path) else find(what).path
 
 
-def _spawn(folder: Path, host: str, port: int, log: Path, scratch: Path) -> subprocess.Popen[bytes]:
+def _spawn(folder: Path, host: str, port: int, log: Path, scratch: Path, keys: str | None) -> subprocess.Popen[bytes]:
     """Start the server, from the Bento's folder: BentoML may take a tag for another one that begins alike."""
     command = [sys.executable, "-m", "bentoml", "serve", str(folder), "--host", host, "--port", str(port)]
     environment = {
@@ -139,6 +144,9 @@ def _spawn(folder: Path, host: str, port: int, log: Path, scratch: Path) -> subp
     # PYTHONPATH would let modules of this process' project win over the Bento's own.
     environment.pop("PYTHONPATH", None)
     environment.pop("BENTOML_QUIET", None)  # the log says when the port is ours
+    variable = key_variable(_module_of(folder))
+    environment.pop(variable, None)
+    environment |= {} if keys is None else {variable: keys}
     with log.open("wb") as out:
         return subprocess.Popen(
             command,
@@ -149,6 +157,15 @@ def _spawn(folder: Path, host: str, port: int, log: Path, scratch: Path) -> subp
             cwd=scratch,
             start_new_session=True,
         )
+
+
+def _module_of(folder: Path) -> str:
+    """Return the import name of the package in a Bento's or an exported folder."""
+    contract = next((each for each in (folder / "src/contract.json", folder / "contract.json") if each.is_file()), None)
+    try:
+        return str(json.loads(contract.read_text(encoding="utf-8"))["module"]) if contract else ""
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def _wait_ready(process: subprocess.Popen[bytes], host: str, port: int, log: Path, seconds: float) -> float:

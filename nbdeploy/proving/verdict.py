@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from nbdeploy.errors import Diagnostic
+from nbdeploy.errors import Diagnostic, Severity
 
 __all__ = ["GATES", "Outcome", "Proof", "Verdict"]
 
@@ -34,7 +34,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One gate's answer: the outcome, why, the measured figures, and what to do (a diagnostic) where it failed."""
+    """One gate's answer: the outcome, why, the measured figures, and what to do (a diagnostic) where it failed or warns."""
 
     gate: str
     outcome: Outcome
@@ -54,6 +54,10 @@ class Proof:
 
     def failed(self, allowed: frozenset[str] = frozenset()) -> tuple[Verdict, ...]:
         return tuple(each for each in self.verdicts if each.outcome is Outcome.FAIL and each.gate not in allowed)
+
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """Return what the gates warn of without failing."""
+        return tuple(d for each in self.verdicts for d in each.diagnostics if d.severity is Severity.WARNING)
 
     def __add__(self, other: Verdict) -> Proof:
         return Proof((*self.verdicts, other))

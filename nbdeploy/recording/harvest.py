@@ -8,15 +8,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from nbdeploy.analysis.inference import binding_candidates
+from nbdeploy.analysis.inference import Output, binding_candidates
 from nbdeploy.analysis.observations import Observation, Observed, Origin
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.serving import Frozen, ServingPath, serving_path
-from nbdeploy.errors import ArtifactError, Diagnostic
+from nbdeploy.analysis.values import ROW_KINDS
+from nbdeploy.errors import ArtifactError, Diagnostic, UsageError
 from nbdeploy.notebook.cells import Role
 from nbdeploy.recording.formats import Stored
+from nbdeploy.recording.measures import FoundMeasure, Measuring
 from nbdeploy.recording.recording import Example
 from nbdeploy.request import DeployRequest
+from nbdeploy.suggestions import did_you_mean
 
 __all__ = ["Ask", "Harvest"]
 
@@ -41,6 +44,7 @@ class Harvest:
         path = self._path(observed)
         artifacts, spelled = self._artifacts(path)
         path = path.with_constants(spelled)
+        measure, unmeasured = self._measure(observed, path, seen["measured"])
         return {
             "path": path,
             "artifacts": artifacts,
@@ -48,6 +52,8 @@ class Harvest:
             "fixtures": self._fixtures(observed, path),
             "readings": _test_readings(self.program, observed),
             "answers": {each.index: v for each in self.program.with_role(Role.TEST) if (v := observed.value(each))},
+            "measure": measure,
+            "unmeasured": unmeasured,
             "metrics": {**_scalar_metrics(self.program, observed, self._metrics), **seen["metrics"]},
         }
 
@@ -136,6 +142,40 @@ class Harvest:
             if part and whole and part.digest and whole.digest and (part.digest, whole.digest) in positions:
                 return positions[part.digest, whole.digest]
         return None
+
+    def _measure(
+        self, observed: Observed, path: ServingPath, seen: Mapping[str, Any]
+    ) -> tuple[FoundMeasure | None, str]:
+        """Return how good the recorded answers are by the notebook's own measure, or why there is none."""
+        wanted, output = self.request.labels or self.program.notebook.settings.labels, path.output
+        if path.input.observation.schema.kind not in ROW_KINDS or output.observation.digest is None:
+            return None, "the answers are not one for each row"
+        search = Measuring(self.program, observed, output, seen, self.ask)
+        named = self._named_labels(wanted, output) if wanted else None
+        found = search.of_the_notebook(named)
+        if found is None and named is not None and wanted and (usual := search.by_default(named, wanted)):
+            found = usual, named
+        if found is None:
+            return None, search.reason
+        measure, labels = found
+        name = wanted or measure.labels
+        return FoundMeasure(measure, self._kept(labels, "labels", output.statement, True), name), ""
+
+    def _named_labels(self, name: str, output: Output) -> Observation:
+        told = self.ask(f"look_at_name({name!r})")
+        seen = Observation.from_json(told) if told else None
+        rows = output.observation.schema.rows
+        if seen is not None and seen.digest and not seen.problem and seen.schema.rows == rows and seen.has_rows:
+            return seen
+        made = [made for each in self.program.statements for made in each.effects.defs]
+        what = f"is {seen.schema}" if seen else f"is not there at the end of the run{did_you_mean(name, made)}"
+        raise UsageError(
+            Diagnostic(
+                code="NBD582",
+                message=f"the labels {name!r}: {what}; {output.label!r} has {rows} rows, and needs a label for each",
+                fix="name the variable that holds what is true for just these rows, such as --labels y_test",
+            )
+        )
 
     def _fixtures(self, observed: Observed, path: ServingPath) -> dict[int, dict[str, Stored]]:
         """Store the values that test cells read and that the package does not make itself."""

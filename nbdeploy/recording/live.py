@@ -30,7 +30,13 @@ def _pickled(value: Any) -> bytes:
     return pickle.dumps(value, protocol=5)
 
 
+DATA_LIBRARIES = {"dask", "geopandas", "modin", "pandas", "polars", "pyspark", "xarray"}
+"""Their frames have a method `transform`, too."""
+
+
 def _is_fitted(value: Any) -> bool:
-    """A fitted model or transformer: what answers rows, and is no class or module."""
+    """A fitted model or transformer: what answers rows, and is no class, module or frame."""
     methods = ("predict", "transform", "forward", "predict_proba")
-    return not isinstance(value, type) and any(callable(getattr(type(value), name, None)) for name in methods)
+    if isinstance(value, type) or {each.__module__.partition(".")[0] for each in type(value).__mro__} & DATA_LIBRARIES:
+        return False
+    return any(callable(getattr(type(value), name, None)) for name in methods)

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.served_form import fitted_receivers, transforming
 from nbdeploy.notebook.cells import Role
+from nbdeploy.recording.metric_calls import looked_at
 
 __all__ = ["Substitution", "plan_of", "substitutions"]
 
@@ -33,15 +34,24 @@ def plan_of(program: Program, live: Iterable[Substitution] = (), metrics: Iterab
             plan.setdefault(str(each.cell), []).append(_observations(program, each))
         elif wanted := sorted(each.effects.defs & set(metrics)):
             plan.setdefault(str(each.cell), []).append({"place": list(each.place), "before": [], "after": wanted})
+    for where, seen in looked_at(program).items():
+        entry = _entry(plan, where)
+        entry["before"] = sorted({*entry["before"], *seen["names"]})
+        entry["calls"] = seen["calls"]
     for substitution in live:
-        place = list(substitution.statement.place)
-        entries = plan.setdefault(str(substitution.statement.cell), [])
-        entry = next((each for each in entries if each["place"] == place), None)
-        if entry is None:
-            entry = {"place": place, "before": [], "after": []}
-            entries.append(entry)
+        entry = _entry(plan, substitution.statement.place)
         entry["instead"] = {"takes": list(substitution.takes), "source": substitution.source}
     return {"cells": plan, "code": _code(program)}
+
+
+def _entry(plan: dict[str, list[dict[str, Any]]], place: Place) -> dict[str, Any]:
+    """Return what is planned for a statement, nothing so far if need be."""
+    entries = plan.setdefault(str(place[0]), [])
+    entry = next((each for each in entries if each["place"] == list(place)), None)
+    if entry is None:
+        entry = {"place": list(place), "before": [], "after": []}
+        entries.append(entry)
+    return entry
 
 
 def _code(program: Program) -> dict[str, list[str]]:

@@ -21,6 +21,7 @@ from typing import Any
 
 from nbdeploy.analysis.observations import Observation, Origin
 from nbdeploy.analysis.values import Kind, Schema
+from nbdeploy.recording.live_metrics import called, look_at_calls, usual_metric
 
 __all__ = ["NAME", "Recorder", "start"]
 
@@ -55,6 +56,7 @@ class Recorder:
         self.after: dict[str, dict[str, Any]] = {}
         self.values: dict[str, Any] = {}
         self.metrics: dict[str, float] = {}
+        self.measured: dict[str, dict[str, Any]] = {}
         self.overhead = 0.0  # seconds spent looking, not to be blamed on the cell
         self._cell: int | None = None
         self._offset = 0
@@ -100,6 +102,7 @@ class Recorder:
             yield from _substituted(node, entry["instead"], place)
             return
         yield _call("look_before", place, node)
+        look_at_calls(node, place, entry.get("calls", {}), _reference)
         if isinstance(node, ast.Assert):
             node.test = _with_metrics(node.test)
         if isinstance(node, ast.Expr):
@@ -126,6 +129,19 @@ class Recorder:
         """Keep a number that a test compares, under the name of what computes it."""
         with contextlib.suppress(Exception):
             self.metrics.setdefault(label, float(value))
+        return value
+
+    def look_at_argument(self, cell: int, line: int, position: int, call: str, number: int, value: Any) -> Any:
+        """Keep what a metric is given: `number` 0 and 1 are its first two arguments."""
+        with self._off_the_clock():
+            seen = self.measured.setdefault(f"{_key((cell, line, position))} {call}", {"arguments": [None, None]})
+            seen["arguments"][number] = self.observe("", value).as_json()
+        return value
+
+    def look_at_metric(self, cell: int, line: int, position: int, call: str, value: Any) -> Any:
+        """Keep what a metric gives."""
+        with contextlib.suppress(Exception):
+            self.measured[f"{_key((cell, line, position))} {call}"]["value"] = float(value)
         return value
 
     def take(self, name: str) -> Any:
@@ -232,6 +248,18 @@ class Recorder:
 
         return positions_of(self.value_of(part), self.value_of(whole))
 
+    def look_at_name(self, name: str) -> dict[str, Any] | None:
+        """Observe a name as it is now, None where there is none."""
+        return self.observe(name, self.shell.user_ns[name]).as_json() if name in self.shell.user_ns else None
+
+    def measured_again(self, source: str, labels: str, answers: str) -> float | str:
+        """Return what the `metric` that `source` defines gives for two observed values, or in words why it gives nothing."""
+        return called(source, self.value_of(labels), self.value_of(answers))
+
+    def usual_metric(self, labels: str, answers: str) -> str:
+        """Return the metric that is usual for two observed values, an empty text for none."""
+        return usual_metric(self.value_of(labels), self.value_of(answers))
+
     def store(self, digest: str, folder: str, stem: str, **options: Any) -> dict[str, Any]:
         """Store an observed value in its best format; what the notebook defines is stored as the package's own.
 
@@ -257,6 +285,7 @@ class Recorder:
     def write(self) -> None:
         """Write everything seen so far."""
         seen = {"before": self.before, "after": self.after, "values": self.values, "metrics": self.metrics}
+        seen["measured"] = self.measured
         (self.folder / "observations.json").write_text(json.dumps(seen))
 
 

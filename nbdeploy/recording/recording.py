@@ -11,8 +11,10 @@ from nbdeploy.analysis.observations import Observation
 from nbdeploy.analysis.program import Program
 from nbdeploy.analysis.serving import ServingPath
 from nbdeploy.recording.formats import Stored
+from nbdeploy.recording.measures import FoundMeasure
 from nbdeploy.recording.plan import Substitution
 from nbdeploy.recording.session import CellRun
+from nbdeploy.request import DeployRequest
 
 __all__ = ["Example", "Recording"]
 
@@ -37,7 +39,8 @@ class Recording:
     """One run of the notebook, top to bottom in a fresh kernel.
 
     Values lie in `folder/stored`, by name. `artifacts` maps the key of each frozen value to its file, `fixtures` the names
-    that test cells read, by cell.
+    that test cells read, by cell. `measure` is how the notebook measures its answers, with the labels of the recorded rows;
+    where it has none, `unmeasured` says why.
     """
 
     folder: Path
@@ -53,6 +56,9 @@ class Recording:
     answers: Mapping[int, Observation] = field(default_factory=dict)
     substitutions: tuple[Substitution, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    request: DeployRequest | None = None
+    measure: FoundMeasure | None = None
+    unmeasured: str = ""
 
     @property
     def stored(self) -> Path:

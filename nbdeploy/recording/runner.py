@@ -59,6 +59,7 @@ def record(
         cells=tuple(session.cells),
         substitutions=instead,
         parameters=dict(request.parameters),
+        request=request,
         **outcome,
     )
 

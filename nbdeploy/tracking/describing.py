@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbdeploy.proving.prove import Proven
+from nbdeploy.proving.seal import REPORT_FILES
 from nbdeploy.recording.formats import Stored, load
 from nbdeploy.recording.recording import Recording
 from nbdeploy.tracking.record import DataIdentity, TrackingRecord
@@ -30,7 +31,7 @@ def tracking_record(proven: Proven, recording: Recording, bento_tag: str) -> Tra
         metrics={**recording.metrics, **_seconds(recording)},
         tags={"input": path.input.name, "output": path.output.label[:250], "notebook": recording.program.notebook.path},
         data=_data(recording),
-        files={"notebook": _notebook_files(proven.folder), "package": [proven.folder / "contract.json"]},
+        files={**_notebook_files(proven.folder), "package": _papers(proven.folder)},
         gates=proven.proof.as_json(),
         bento_tag=bento_tag,
         git_commit=_git_commit(Path(recording.program.notebook.path).resolve().parent),
@@ -67,8 +68,15 @@ def _data(recording: Recording) -> Sequence[DataIdentity]:
     return [whole]
 
 
-def _notebook_files(package: Path) -> list[Path]:
-    return sorted(each for each in (package / "notebook").iterdir() if each.is_file())
+def _notebook_files(package: Path) -> dict[str, list[Path]]:
+    """Return the notebook's files and those of the report, by the folder of the run that they go to."""
+    files = sorted(each for each in (package / "notebook").iterdir() if each.is_file())
+    report = [each for each in files if each.name in REPORT_FILES]
+    return {"notebook": [each for each in files if each not in report], "report": report}
+
+
+def _papers(package: Path) -> list[Path]:
+    return [package / "contract.json", package / "sbom.cdx.json"]
 
 
 def _git_commit(folder: Path) -> str | None:

@@ -28,10 +28,23 @@ from nbdeploy.tracking.store import Store, find_store, told_as_problem
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["CANDIDATE", "DataIdentity", "Run", "TrackingRecord", "preload", "track", "untrack"]
+__all__ = [
+    "CANDIDATE",
+    "CHAMPION",
+    "DataIdentity",
+    "Run",
+    "TrackingRecord",
+    "champion_version",
+    "preload",
+    "track",
+    "untrack",
+]
 
 CANDIDATE = "candidate"
 """The alias of the newest registered version, before anybody promotes it."""
+
+CHAMPION = "champion"
+"""The alias of the version that somebody promoted: the one to beat."""
 
 EXAMPLE_ROWS = 5
 QUIET = {
@@ -74,6 +87,26 @@ def untrack(run: Run) -> None:
             _drop_model(client, run.model_id)
         with _gone_is_fine():
             _drop_run(client, run.run_id, "KILLED")
+
+
+def champion_version(name: str) -> str | None:
+    """Return the deployed version whose registered model has the alias `champion`, None where none has it.
+
+    Raises EnvironmentProblem (NBD610-NBD617) where the store can't be used.
+    """
+    store = find_store()
+    with _quiet(), told_as_problem(store):
+        from mlflow.exceptions import MlflowException
+
+        store.check()
+        client = _client(store)
+        try:
+            held = client.get_model_version_by_alias(name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return None
+    return str(held.tags.get("nbdeploy.version") or held.version)
 
 
 def preload() -> threading.Thread:

@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import resource
+import shlex
 import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from sklearn.linear_model import LinearRegression
 
 from tests.e2e.conftest import NOTHING, Home, Ran, write_notebook
 
@@ -153,13 +156,46 @@ def test_an_object_that_cannot_be_stored(home: Home, tmp_path: Path, make: str, 
 # the gates ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_median_of_the_request(home: Home, tmp_path: Path) -> None:
+def test_a_median_of_the_request_is_refused_and_mended_by_the_command_that_is_told(home: Home, tmp_path: Path) -> None:
     prepare = ("preprocess", "X = df[['Age', 'Fare']].copy()\nX['Age'] = X['Age'].fillna(df.Age.median())")
-    ran = deploy(home, notebook(tmp_path, IMPORTS, DATA, prepare, FIT, PREDICT))
+    path = notebook(tmp_path, IMPORTS, DATA, prepare, FIT, PREDICT)
+    text = path.read_bytes()
+    ran = deploy(home, path)
     message = refused(ran, home, status=1, code="NBD510", cell=2, line=2)
     assert len(message.splitlines()) == 1
+    assert message.startswith("row 2 alone is answered otherwise than among the 40 recorded rows")
+    assert "makes column Age of X nan instead of 35.0" in message
     verdicts = {each["name"]: each["verdict"] for each in ran.answer["gates"]}
-    assert verdicts == {"reproduce": "pass", "faithful": "pass", "rowwise": "fail"}
+    asked = {name: verdict for name, verdict in verdicts.items() if verdict != "skip"}
+    assert asked == {"reproduce": "pass", "faithful": "pass", "rowwise": "fail"}
+    assert len(verdicts) == 10
+    assert ran.answer["gates"][4]["reason"] == "not asked: rowwise failed"
+
+    command = shlex.split(ran.problem["fix"].partition(": nbdeploy ")[2])
+    assert command == ["deploy", str(path), "--name", NAME, "--freeze", "2:2"]
+    rest = ("--out", tmp_path / "package", "--onnx", "off", "--json")
+    mended = home.nbdeploy("export", *command[1:], *rest)  # the gates that matter, in less time
+    assert mended.status == 0, mended.stderr
+    assert [each["code"] for each in mended.answer["diagnostics"]] == ["NBD524"]
+    assert path.read_bytes() == text
+    one_row = "import json, pandas, titanic; print(json.dumps(list(titanic.predict(pandas.read_json('row.json')))))"
+    assert {"name": "rowwise", "verdict": "pass"}.items() <= mended.answer["gates"][2].items()
+    folder = tmp_path / "package"
+    (folder / "row.json").write_text('[{"Age": null, "Fare": 7.9}]')
+    alone = subprocess.run([sys.executable, "-c", one_row], cwd=folder, capture_output=True, text=True, check=True)
+    ages = [22.0, 38.0, 35.0, 35.0] * 10
+    rows = list(zip(ages, [7.25, 71.3, 7.9, 53.1] * 10, strict=True))
+    model = LinearRegression().fit(rows, [1.0, 2.0, 3.0, 4.0] * 10)
+    assert json.loads(alone.stdout) == pytest.approx([model.predict([(35.0, 7.9)])[0]])
+
+
+def test_a_key_in_a_cell(home: Home, tmp_path: Path) -> None:
+    key = "ghp_" + "a1B2c3D4e5F6" * 3
+    ran = deploy(home, notebook(tmp_path, IMPORTS, f"{DATA}token = '{key}'", PREPARE, FIT, PREDICT))
+    message = refused(ran, home, status=1, code="NBD560", cell=1, line=4)
+    assert "notebook/source.ipynb (cell 1, line 4), notebook/validated.html" in message
+    assert key[:8] not in ran.stdout + ran.stderr
+    assert {each["name"]: each["verdict"] for each in ran.answer["gates"]}["safe"] == "fail"
 
 
 # the disk -----------------------------------------------------------------------------------------------------------------

@@ -26,7 +26,8 @@ def test_every_option_reaches_the_request() -> None:
     line = (
         "titanic --input df --output y --bind X_test=X --bind Z_test=Z --allow rowwise --allow pickle:tree "
         "--budget p99_ms=20 memory_mb=512 -p epochs 3 -p rate -1e-3 -p name 'a b' --metrics acc auc --out made "
-        "--onnx require --onnx-tolerance 1e-4 --quantize"
+        "--onnx require --onnx-tolerance 1e-4 --quantize --freeze 4:2 --freeze all"
+        " --labels y_test --segment contract --segment age --margin 0.01"
     )
     assert request(line) == DeployRequest(
         notebook=NOTEBOOK,
@@ -34,13 +35,23 @@ def test_every_option_reaches_the_request() -> None:
         input="df",
         output="y",
         bind={"X_test": "X", "Z_test": "Z"},
+        freeze=frozenset({"4:2", "all"}),
         allow=frozenset({"rowwise", "pickle:tree"}),
         budget={"p99_ms": 20.0, "memory_mb": 512.0},
         parameters={"epochs": 3, "rate": -0.001, "name": "a b"},
         metrics=("acc", "auc"),
         out=Path("made"),
         onnx=OnnxWish("require", 1e-4, quantize=True),
+        labels="y_test",
+        segments=("contract", "age"),
+        margin=0.01,
     )
+
+
+def test_what_known_vulnerabilities_are_reaches_the_request() -> None:
+    assert (request("--audit fail").audit, request("").audit) == ("fail", None)
+    with pytest.raises(UsageError, match=r"--audit: 'fial' is not known \(did you mean 'fail'\?\)"):
+        request("--audit fial")
 
 
 def test_live_objects_go_with_their_folder() -> None:
@@ -70,11 +81,13 @@ def test_parameters_are_read_as_papermill_reads_them(text: str) -> None:
         ("--inp df", r"unknown option --inp"),
         ("titanic survivors", r"'survivors' is one word too many"),
         ("--allow rowise", r"'rowise' is not a gate \(did you mean 'rowwise'\?\).*reproduce, faithful"),
+        ("--margin -1", r"--margin: '-1' is not a number from 0 on"),
         ("--onnx always", r"--onnx: 'always' is not known"),
         ("--onnx-tolerance 2", r"'2' is not a number from 0 to 1, such as 1e-6"),
         ("--onnx-tolerance small", r"'small' is not a number from 0 to 1"),
         ("--allow pickle:", r"'pickle:' is not a gate"),
         ("--from kernal", r"'kernal' is not known \(did you mean 'kernel'\?\)"),
+        ("--freeze 4", r"'4' is not of the form CELL:LINE, such as 4:2, nor `all`"),
         ("--bind X_test", r"'X_test' is not of the form A=B"),
         ("--budget p99_ms=fast", r"'p99_ms=fast' is not of the form KEY=NUMBER"),
         ("--budget p99_ms=-1", r"'p99_ms=-1' is not of the form KEY=NUMBER"),

@@ -6,16 +6,22 @@ import json
 import os
 import subprocess
 import sys
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nbdeploy.errors import Diagnostic, GateError
+from nbdeploy.frontends.cli import failed
+from nbdeploy.frontends.commands import open_to_all
 from nbdeploy.home import save_deployment
+from nbdeploy.proving.report import whole_proof
+from nbdeploy.proving.verdict import GATES
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("check", "slice", "export", "deploy", "run", "serve", "list", "show")
+COMMANDS = ("check", "slice", "export", "deploy", "run", "serve", "retrain", "verify", "list", "show")
 DEPLOYMENT = {
     "ok": True,
     "name": "titanic",
@@ -178,3 +184,40 @@ def test_ctrl_c_ends_a_command_with_130(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "interrupted" in errors
     assert "nbdeploy/frontends" not in errors
+
+
+@pytest.mark.parametrize(
+    ("host", "key", "warned"),
+    [
+        ("127.0.0.1", "", False),
+        ("localhost", "", False),
+        ("0.0.0.0", "", True),
+        ("0.0.0.0", "k", False),
+        ("::", "", True),
+    ],
+)
+def test_a_service_that_others_can_reach_without_a_key_is_warned_of(
+    host: str, key: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CHURN_API_KEY", key)
+    warning = open_to_all(host, {"name": "churn", "module": "churn"})
+    assert (warning is not None) == warned
+    if warning is not None:
+        assert (warning.code, "set CHURN_API_KEY" in warning.fix) == ("NBD570", True)
+
+
+def test_a_failed_deploy_tells_all_gates_to_people_and_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    diagnostic = Diagnostic(code="NBD510", message="rows look at each other", fix="compute it before")
+    error = GateError(diagnostic)
+    error.gates = whole_proof([{"name": "rowwise", "verdict": "fail", "reason": "rows differ", "figures": {"rows": 3}}])
+    stdout = StringIO()
+    assert failed(error, stdout, as_json=True) == 1
+    answer = json.loads(stdout.getvalue())
+    assert [each["name"] for each in answer["gates"]] == list(GATES)
+    told = " ".join(capsys.readouterr().err.split())
+    assert "rowwise fail rows differ" in told
+    assert (
+        "skipped reproduce, faithful, portable, served, tested, robust, budget, safe, better: not asked: rowwise failed"
+        in told
+    )
+    assert "NBD510" in told

@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nbdeploy.proving.answers import same
+from nbdeploy.proving.clean_process import recorded_requests
+from nbdeploy.proving.contract_file import model_digest, read_contract
 
 if TYPE_CHECKING:
     from tests.conftest import Recorded
@@ -57,6 +59,20 @@ def test_the_package_is_the_one_that_was_reviewed(example: str, package: Path, p
         assert text == kept[name], name
 
 
+def test_the_contract_is_of_the_published_form(
+    package: Path, recordings: Callable[[str], Recorded], example: str
+) -> None:
+    text = (package / "contract.json").read_text(encoding="utf-8")
+    contract = read_contract(text, "contract.json")
+    assert contract.by_row
+    assert len(contract.examples) == 10
+    assert contract.refusals
+    manifest = json.loads((package / "artifacts" / "manifest.json").read_text(encoding="utf-8"))
+    assert contract.digest == model_digest(manifest["artifacts"])
+    found = recorded_requests(package, contract.module)
+    assert found["predictions"] == recordings(example).proven.requests["predictions"]
+
+
 def tree(package: Path) -> dict[str, str]:
     """Return the texts of a package, without what depends on this machine or on the day."""
     names = ["README.md", "bentofile.yaml", "contract.json", "pyproject.toml", "service.py"]
@@ -78,7 +94,11 @@ def settled(path: Path) -> str:
 
 
 def contract(value: dict[str, Any]) -> str:
-    """Keep of the examples the first request, of the gates the verdicts."""
+    """Keep of examples and refusals the first request, of the gates the verdicts, of the artifacts what they are."""
+    value["model"]["digest"] = "0" * 64
+    for artifact in value["model"]["artifacts"].values():
+        artifact |= {"sha256": "0" * 64, "size": 0}
+    value["refusals"] = [value["refusals"][0], f"... {len(value['refusals'])} in all"]
     value["examples"] = [{"request": value["examples"][0]["request"]}, f"... {len(value['examples'])} in all"]
     value["gates"] = {gate["name"]: gate["verdict"] for gate in value["gates"]}
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
@@ -89,6 +109,21 @@ def rewrite(folder: Path, texts: dict[str, str]) -> None:
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def test_the_bill_of_materials_is_valid_and_names_all_of_the_lock_and_the_artifacts(package: Path) -> None:
+    from cyclonedx.schema import SchemaVersion
+    from cyclonedx.validation.json import JsonStrictValidator
+
+    text = (package / "sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    components = json.loads(text)["components"]
+    pins = re.findall(r"^([\w.-]+)==", (package / "requirements.lock").read_text(), re.MULTILINE)
+    assert [each["name"] for each in components if each["type"] == "library"] == pins
+    recorded = json.loads((package / "artifacts" / "manifest.json").read_text())["artifacts"]
+    digests = {each["name"]: each["hashes"][0]["content"] for each in components if each["type"] != "library"}
+    assert {name: digests[name] for name in recorded} == {name: each["sha256"] for name, each in recorded.items()}
+    assert ("edge/predict.onnx" in digests) == (package / "edge" / "predict.onnx").is_file()
 
 
 @pytest.mark.parametrize(
@@ -170,3 +205,13 @@ def run(words: list[str], folder: Path, **variables: str) -> subprocess.Complete
         timeout=5 * MINUTE,
         check=False,
     )
+
+
+def test_training_anew_makes_the_deployed_model(recordings: Callable[[str], Recorded]) -> None:
+    from nbdeploy.operating.retrain import check_training
+    from nbdeploy.proving.verdict import Outcome
+
+    found = check_training(recordings("churn").proven.folder, NOTEBOOKS)
+    assert (found.outcome, found.unseeded) == (Outcome.PASS, ())
+    assert found.figures["mismatches"] == 0
+    assert found.figures["metric"] == [found.figures["metric_recorded"]]

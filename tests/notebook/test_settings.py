@@ -9,6 +9,16 @@ import pytest
 from nbdeploy.notebook.settings import Settings, read_settings
 
 
+@pytest.mark.parametrize("audit", ["warn", "fail", "off"])
+def test_what_known_vulnerabilities_are_can_be_settled(audit: str) -> None:
+    assert read_settings({"nbdeploy": {"audit": audit}}) == (Settings(audit=audit), ())
+
+
+def test_another_word_for_the_audit_is_told() -> None:
+    settings, (problem,) = read_settings({"nbdeploy": {"audit": "always"}})
+    assert (settings.audit, problem.code, problem.fix) == (None, "NBD009", "it must be warn, fail or off")
+
+
 def test_all_settings_are_read() -> None:
     metadata = {
         "nbdeploy": {
@@ -39,7 +49,7 @@ def test_nothing_set_is_nothing_wrong(metadata: dict[str, Any]) -> None:
         (
             {"zzz": 1},
             "metadata.nbdeploy has the unknown key 'zzz'",
-            "the keys are name, input, output, bind, budget, metrics, allow",
+            "the keys are name, input, output, bind, budget, metrics, allow, freeze, labels, segments, margin, audit",
         ),
         ({"name": 3}, "metadata.nbdeploy.name is 3", "it must be a text"),
         ({"name": " "}, "metadata.nbdeploy.name is ' '", "it must be a text"),

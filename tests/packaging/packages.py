@@ -7,6 +7,7 @@ from importlib.metadata import version as version_of
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.values import ColumnSpec, Kind, Schema
+from nbdeploy.packaging.artifacts import artifacts_module, manifest
 from nbdeploy.packaging.service import bentofile, schema_module, service_module
 
 if TYPE_CHECKING:
@@ -107,12 +108,13 @@ def write_package(
         f"{module}/schema.py": schema_module(module, input, output, single=single),
         "service.py": service_module(module, module, input, output, single=single),
         "bentofile.yaml": bentofile(module),
-        "contract.json": json.dumps({"version": version, "input": input.as_json()}),
+        "contract.json": json.dumps({"version": version, "module": module, "input": input.as_json()}),
         "requirements.lock": f"bentoml=={version_of('bentoml')} \\\n    --hash=sha256:{'0' * 64}\n",
         "README.md": f"# {module}\n",
         "tests/test_notebook.py": "def test_nothing(): pass\n",
         "notebook/source.ipynb": "{}",
-        "artifacts/manifest.json": "{}",
+        f"{module}/artifacts.py": artifacts_module((), module=module),
+        "artifacts/manifest.json": manifest(()),
         **(extra or {}),
     }
     for name, text in files.items():

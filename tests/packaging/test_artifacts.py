@@ -212,3 +212,21 @@ def test_the_text_is_formatted_and_free_of_findings(formats: tuple[str, ...], tm
     )
 
     assert (check.returncode, layout.returncode) == (0, 0), check.stdout + layout.stdout
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arguments": {"trusted": ["posix.system"]}}, "model.skops would build posix.system"),
+        ({"format": "npz"}, "model.skops is in the format npz; 'model' is kept as skops"),
+    ],
+    ids=["a type", "a format"],
+)
+def test_a_manifest_can_add_nothing_to_what_the_code_trusts(package: Path, changes: dict[str, Any], words: str) -> None:
+    """Who changes a file can change the digest beside it, too."""
+    path = package / "artifacts" / "manifest.json"
+    content = json.loads(path.read_text())
+    content["artifacts"]["model"] |= changes
+    path.write_text(json.dumps(content))
+
+    assert f"ArtifactProblem: {package}/artifacts/{words}" in run(package, "import flowers.artifacts").stderr

@@ -6,6 +6,7 @@ import ast
 import importlib.util
 import json
 import math
+import os
 import struct
 import subprocess
 import sys
@@ -84,6 +85,31 @@ def test_emitted_files_are_clean_and_know_nothing_of_nbdeploy(kind: str, tmp_pat
             node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.Import | ast.ImportFrom)
         ]
         assert "nbdeploy" not in "".join(ast.unparse(node) for node in imported)
+
+
+@pytest.mark.parametrize(("told", "keys"), [(None, []), ("one", [b"one"]), (" old\tnew ", [b"old", b"new"])])
+def test_the_keys_are_read_from_the_environment_of_the_service(
+    told: str | None, keys: list[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("M_API_KEY", raising=False)
+    if told is not None:
+        monkeypatch.setenv("M_API_KEY", told)
+    assert function_of_the_service("keys_to_bring")() == keys
+
+
+def test_a_key_that_is_set_but_empty_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("M_API_KEY", " ")
+    with pytest.raises(RuntimeError, match="M_API_KEY is set but empty"):
+        function_of_the_service("keys_to_bring")()
+
+
+def function_of_the_service(name: str) -> Any:
+    """A function of the emitted service.py, without the BentoML service around it."""
+    tree = ast.parse(service_module("m", "m", MIXED, LABELS))
+    function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    names: dict[str, Any] = {"os": os, "KEY_VARIABLE": "M_API_KEY"}
+    exec(compile(ast.Module([function], []), "service.py", "exec"), names)
+    return names[name]
 
 
 def test_only_the_service_knows_bentoml() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
@@ -15,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from nbdeploy.packaging.onnx import Unportable, candidates, layout_of
 from nbdeploy.packaging.onnx_models import OnnxModel
@@ -242,3 +244,10 @@ def test_the_native_model_comes_back_where_the_packages_answers_change(tmp_path:
     assert verdicts["faithful"].outcome is Outcome.PASS
     assert not list((proven.folder / "artifacts").glob("*.onnx"))
     assert not (proven.folder / proven.package.module / "onnx_models.py").exists()
+
+
+def test_a_table_of_doubles_alone_is_converted_though_pandas_lets_nobody_write_to_it() -> None:
+    rows = pd.DataFrame({"size": np.arange(50.0)})
+    model = DecisionTreeRegressor(max_depth=4).fit(rows, rows["size"] ** 2)
+    found = choice(model, [Call("predict", rows, model.predict(rows))], 1e-6, required=True)
+    assert found.figures["edge_rows"] > 10

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
 import re
+import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ import pytest
 
 from nbdeploy.errors import EnvironmentProblem
 from nbdeploy.packaging.bento import BuiltBento, build
+from nbdeploy.proving.client import request_bytes
 from nbdeploy.proving.served import served
 from nbdeploy.proving.server import ServedBento, running
 from nbdeploy.proving.verdict import Outcome
@@ -289,3 +292,43 @@ def group_members(group: int) -> list[str]:
     found = subprocess.run(["ps", "-o", "pid=,stat=", "-g", str(group)], capture_output=True, text=True, check=False)
     own = [line.split() for line in found.stdout.splitlines()]
     return [pid for pid, state in own if not state.startswith("Z") and os.getpgid(int(pid)) == group]
+
+
+# who may ask, and how much ------------------------------------------------------------------------------------------------
+
+
+def test_a_service_with_keys_lets_in_who_brings_one(mixed: BuiltBento) -> None:
+    body = json.dumps({"rows": [ROW]}).encode()
+    with running(mixed, keys="an-old-key a-new-key") as server:
+        for bearer in ("an-old-key", "a-new-key"):
+            assert ask(server, "/predict", body, Authorization=f"Bearer {bearer}").status == 200
+        assert ask(server, "/predict", body, X_API_Key="a-new-key").status == 200
+        for wrong in ("Bearer a-new-ke", "Bearer", "Basic a-new-key", "Bearer an-old-key a-new-key", ""):
+            refused = ask(server, "/predict", body, Authorization=wrong)
+            assert (refused.status, refused.headers["www-authenticate"]) == (401, "Bearer")
+        assert refused.json["error"] == "a key is needed: send it as `Authorization: Bearer KEY`"
+        assert refused.headers["x-request-id"]
+        for closed in ("/contract", "/docs.json", "/schema.json", "/", "/metrics/", "//metrics"):
+            assert ask(server, closed).status == 401, closed
+        for probe in ("/livez", "/readyz", "/healthz", "/metrics"):
+            assert ask(server, probe).status == 200, probe
+        began = time.monotonic()
+        assert ask(server, "/predict", b" " * (8 << 20)).status == 401  # without reading it
+        assert time.monotonic() - began < 5
+
+
+def test_requests_beyond_the_limit_are_sent_away_and_those_before_are_answered(mixed_server: ServedBento) -> None:
+    with contextlib.ExitStack() as waiting:
+        for _ in range(64):
+            connection = waiting.enter_context(socket.create_connection(mixed_server.address, timeout=30))
+            connection.sendall(request_bytes(b"{", length=2))  # its second byte does not come
+        deadline = time.monotonic() + 4
+        while (answer := ask(mixed_server, "/predict", b"{}")).status != 429 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert (answer.status, answer.json) == (429, {"error": "Too many requests"})
+        assert ask(mixed_server, "/readyz").status == 200
+        assert mixed_server.is_ready()
+    deadline = time.monotonic() + 10
+    while predict(mixed_server, {"rows": [ROW]}).status == 429 and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert predict(mixed_server, {"rows": [ROW]}).status == 200

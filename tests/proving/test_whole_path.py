@@ -187,7 +187,9 @@ def test_lists_of_rows_and_texts_are_taken_as_well(served: Callable[..., Any]) -
 def test_a_quantized_graph_is_smaller_and_says_what_it_costs(served: Callable[..., Any]) -> None:
     module = served("return np.where(model.predict(X) > 0.5, 'yes', 'no')", "model = None", argument="X")
     rows = RANDOM.random((200, 20))
-    model = MLPRegressor(hidden_layer_sizes=(64, 32), max_iter=50, random_state=0).fit(rows, (rows[:, 0] > rows[:, 1]).astype(float))
+    model = MLPRegressor(hidden_layer_sizes=(64, 32), max_iter=50, random_state=0).fit(
+        rows, (rows[:, 0] > rows[:, 1]).astype(float)
+    )
     module.model = model
     made = choice(model, [Call("predict", rows, model.predict(rows))], 1e-6, required=True)
     whole = graph_of(module, rows, {id(model): (made.content, OnnxModel(made.content, **made.arguments), rows)})

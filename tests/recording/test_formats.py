@@ -361,6 +361,11 @@ def test_what_only_pickle_carries_names_the_option(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.predict(X), model.predict(X))
 
 
+def test_an_array_of_texts_is_refused_and_does_not_end_the_process(tmp_path: Path) -> None:
+    problem = refusal(pd.Series(["a", "b"]).unique(), tmp_path)
+    assert "--allow pickle:model" in problem.fix
+
+
 def test_a_changed_file_is_not_opened(tmp_path: Path) -> None:
     stored = store(np.arange(3), tmp_path, "value")
     (tmp_path / stored.file).write_bytes(b"something else")

@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 
 from nbdeploy.errors import EnvironmentProblem
-from nbdeploy.tracking.mlflow import DataIdentity, TrackingRecord, preload, track, untrack
+from nbdeploy.tracking.mlflow import DataIdentity, TrackingRecord, champion_version, preload, track, untrack
 from nbdeploy.tracking.store import find_store
 
 pytestmark = pytest.mark.slow
@@ -199,6 +199,17 @@ def test_two_versions_in_one_process_stay_apart(home: Path, tmp_path: Path) -> N
 
     assert [each.predict(FRAME).tolist() for each in models] == [expected_of(FRAME, n) for n in (2, 3, 2)]
     assert second.previous_candidate == first.model_version
+
+
+def test_the_champion_is_the_version_that_has_the_alias(home: Path, tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    assert champion_version("nobody") is None
+    run = track(record_of(exported(tmp_path / "package"), version="7"))
+    assert champion_version(run.experiment) is None
+    client = MlflowClient(tracking_uri=run.tracking_uri, registry_uri=run.registry_uri)
+    client.set_registered_model_alias(run.experiment, "champion", run.model_version)
+    assert champion_version(run.experiment) == "7"
 
 
 @pytest.mark.parametrize(

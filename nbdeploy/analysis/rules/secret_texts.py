@@ -11,18 +11,21 @@ from collections.abc import Iterator
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.errors import Diagnostic, Severity
 
-__all__ = ["redacted", "secrets"]
+__all__ = ["hint", "is_secret", "redacted", "secrets", "secrets_in"]
 
 # What the keys of well-known services look like.
 _KNOWN = {
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
     "an Anthropic key": r"\bsk-ant-[\w-]{20,}",
-    "an OpenAI key": r"\bsk-(?:proj-|svcacct-)?(?!ant-)[A-Za-z0-9_-]{20,}",
+    "an OpenAI key": r"\bsk-(?!ant-)(?=[\w-]*\d)(?=[\w-]*[A-Z])[A-Za-z0-9_-]{20,}",
     "a GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})",
     "a GitLab token": r"\bglpat-[\w-]{20,}",
     "a Hugging Face token": r"\bhf_[A-Za-z0-9]{30,}",
     "a Google key": r"\bAIza[\w-]{35}",
+    "a Google client secret": r"\bGOCSPX-[\w-]{20,}",
+    "an Azure key": r"\b(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/]{40,}={0,2})",
     "a Slack token": r"\bxox[abprs]-[\w-]{10,}",
+    "a Slack address to write to": r"\bhooks\.slack\.com/services/(?P<secret>T\w{6,}/B\w{6,}/\w{16,})",
     "a Stripe key": r"\b[sr]k_live_[A-Za-z0-9]{16,}",
     "a SendGrid key": r"\bSG\.[\w-]{16,}\.[\w-]{16,}",
     "a PyPI token": r"\bpypi-[\w-]{50,}",
@@ -57,7 +60,7 @@ def secrets(survey: Survey) -> Iterator[Diagnostic]:
                     yield _finding(cell.index, number, what, secret)
     for index, line_number, name, value in _named(survey):
         known = any(value in each or each in value for each in told)
-        if _NAMED.search(name) and not known and _looks_secret(value):
+        if is_secret(name, value) and not known:
             told.add(value)
             yield _finding(index, line_number, f"what {name!r} holds", value)
 
@@ -65,8 +68,33 @@ def secrets(survey: Survey) -> Iterator[Diagnostic]:
 def redacted(text: str) -> str:
     """Return the text with the secrets in it made unreadable: three characters and an ellipsis."""
     for _, secret in _known_in(text):
-        text = text.replace(secret, _hint(secret))
+        text = text.replace(secret, hint(secret))
     return text
+
+
+# A name and the text that it gets, in Python, JSON, YAML or a shell's line: how it looks where there is no syntax tree.
+_GIVEN = re.compile(
+    r"""(?P<name>[A-Za-z_][\w.-]*)["']?\]?\s*(?::\s*[\w\[\]., |]+?)?\s*[:=]\s*[bfruBFRU]{0,2}["'](?P<value>[^"'\\]+)["']"""
+    r"""|^\s*[%!]?\s*(?:env|set_env|export|ENV|ARG)\s+(?P<variable>\w+)[ =]+["']?(?P<word>[^"'\s]+)"""
+)
+
+
+def secrets_in(line: str, *, named: bool = True) -> Iterator[tuple[str, str]]:
+    """Yield what each secret in a line of any text is, and the secret; with `named` also texts that are named as one."""
+    told: list[str] = []
+    for what, secret in _known_in(line):
+        told.append(secret)
+        yield what, secret
+    for found in _GIVEN.finditer(line) if named and _NAMED.search(line) else ():
+        name, value = found["name"] or found["variable"], found["value"] or found["word"]
+        if is_secret(name, value) and not any(value in each or each in value for each in told):
+            told.append(value)
+            yield f"what {name!r} holds", value
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Whether a text that has this name is a password or token, as far as its look tells."""
+    return bool(_NAMED.search(name)) and _looks_secret(value)
 
 
 def _known_in(text: str) -> Iterator[tuple[str, str]]:
@@ -117,7 +145,8 @@ def _entropy(text: str) -> float:
     return -sum(count / len(text) * math.log2(count / len(text)) for count in counts)
 
 
-def _hint(secret: str) -> str:
+def hint(secret: str) -> str:
+    """Return what is shown of a secret."""
     return f"{secret[:3]}…"
 
 
@@ -127,6 +156,6 @@ def _finding(cell: int, line: int, what: str, secret: str) -> Diagnostic:
         severity=Severity.WARNING,
         cell=cell,
         line=line,
-        message=f"{what} stands in the notebook ({_hint(secret)}): it would go into the package, the run and the Bento",
+        message=f"{what} stands in the notebook ({hint(secret)}): it would go into the package, the run and the Bento",
         fix="read it from the environment (os.environ[...]), and revoke this one: it is in the file's history",
     )

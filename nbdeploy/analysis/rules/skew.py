@@ -14,16 +14,17 @@ from nbdeploy.analysis.targets import given_to
 from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Edit, NewCell, Severity
 
-__all__ = ["lost_rows", "request_aggregates", "row_order"]
+__all__ = ["aggregates", "lost_rows", "request_aggregates", "row_order"]
 
 _ROW_WISE = {"1", "-1", "'columns'"}
+_WITH_SHARES = {"nanpercentile", "nanquantile", "percentile", "quantile"}  # the share comes before the axis
 
 
 def request_aggregates(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
     """NBD120: a mean, a rank, an encoding of the request's rows, where the notebook had all rows."""
     for code in requests.code:
         fixed = _reindexed(requests, code)
-        for node, what in _aggregates(survey, code):
+        for node, what in aggregates(survey, code):
             if what == "get_dummies" and fixed and not _keyword(node, "drop_first"):
                 continue
             edits, name = _hoisted(survey, requests, code, node)
@@ -59,7 +60,8 @@ def _chosen_by_type(code: ServedCode, node: ast.expr) -> Diagnostic:
     )
 
 
-def _aggregates(survey: Survey, code: ServedCode) -> Iterator[tuple[ast.expr, str]]:
+def aggregates(survey: Survey, code: ServedCode) -> Iterator[tuple[ast.expr, str]]:
+    """Yield what a piece of served code computes over all rows of a request, each with what that is called."""
     nodes = list(code.nodes(survey.program.imported))
     grouped = [each for each in nodes if isinstance(each, ast.Call) and _is_groupby(each)]
     inner = {id(each) for call in grouped for each in walk(call.func)}
@@ -83,18 +85,24 @@ def _aggregate(survey: Survey, call: ast.Call, code: ServedCode) -> str | None:
     method = call.func.attr
     if _is_groupby(call):
         return f"groupby(...).{method}"
-    aggregates = method in survey.known.whole_column_methods and not _row_wise(call, 0)
+    aggregates = method in survey.known.whole_column_methods and not _row_wise(call, 1 if method in _WITH_SHARES else 0)
     return method if aggregates or method == "select_dtypes" else None
 
 
 def _aggregating_function(survey: Survey, call: ast.Call, origin: str) -> str | None:
     last = origin.rpartition(".")[2]
-    if origin == "pandas.cut" and len(call.args) > 1 and isinstance(call.args[1], ast.Constant):
+    if origin == "pandas.cut" and _counted_bins(call):
         return "cut"  # the bins are laid between the smallest and the largest value
     if last not in {"get_dummies", "qcut", "factorize"} and _over_models(survey, call):
         return None
     aggregates = names_origin(survey.known.whole_column_functions, origin)
-    return last if aggregates and not _row_wise(call, 1) else None
+    return last if aggregates and not _row_wise(call, 2 if last in _WITH_SHARES else 1) else None
+
+
+def _counted_bins(call: ast.Call) -> bool:
+    """`pd.cut(df.fare, 4)`: how many bins there are is said, and not where they lie."""
+    bins = [*call.args[1:2], *(each.value for each in call.keywords if each.arg == "bins")]
+    return any(isinstance(each, ast.Constant) for each in bins)
 
 
 def _over_models(survey: Survey, call: ast.Call) -> bool:
@@ -124,8 +132,10 @@ def _enumerated(call: ast.Call, code: ServedCode) -> str | None:
 
 def _over_rows(receiver: ast.expr, code: ServedCode) -> bool:
     """Tell whether the receiver is made of the request's rows: not of its columns' names, not of one text."""
+    if isinstance(receiver, ast.Attribute) and receiver.attr == "str":
+        return False
     for each in walk(receiver):
-        if isinstance(each, ast.Attribute) and each.attr in {"columns", "dtypes", "shape", "str"}:
+        if isinstance(each, ast.Attribute) and each.attr in {"columns", "dtypes", "shape"}:
             return False
     return mentions(receiver, code.dynamic)
 
@@ -151,7 +161,7 @@ def _is_codes(node: ast.Attribute, code: ServedCode) -> bool:
         return False
     match node.value:
         case ast.Attribute(attr="cat"):
-            return not any("ategories" in ast.unparse(each) for each in _settings_inside(node))
+            return not any("categories" in ast.unparse(each).lower() for each in _settings_inside(node))
         case ast.Call(args=[_], keywords=[]):
             return True
         case _:

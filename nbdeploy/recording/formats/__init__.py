@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
-__all__ = ["FORMATS", "Stored", "load", "loader_source", "saver_source", "store", "suffix"]
+__all__ = ["FORMATS", "Stored", "load", "loader_source", "saver_source", "store", "suffix", "wanted_types"]
 
 FORMATS = ("json", "npz", "parquet", "torch", "xgboost", "lightgbm", "skops", "pickle")
 """The formats' names, the most specific first; `pickle` only where it was allowed."""
@@ -96,6 +96,12 @@ def saver_source(formats: Iterable[str]) -> str:
 def suffix(format: str) -> str:
     """Give the ending of a format's file names, with its dot."""
     return str(_module(format).SUFFIX)
+
+
+def wanted_types(format: str, path: Path) -> tuple[str, ...]:
+    """Give the types, beyond plain data and the library's own, that reading a file would build. The file is not read."""
+    audit = getattr(_module(format), f"wanted_{format}", None) if format in FORMATS else None
+    return tuple(audit(path)) if audit is not None else ()
 
 
 def _module(name: str) -> ModuleType:

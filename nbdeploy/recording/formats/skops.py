@@ -17,8 +17,12 @@ REQUIRES = ("skops",)
 
 
 def accepts(value: object) -> bool:
-    """Say whether skops may carry the value: anything but code. Only trying shows whether it does."""
-    return not isinstance(value, type | FunctionType | ModuleType)
+    """Say whether skops may carry the value: anything but code. Only trying shows whether it does.
+
+    It must not be tried with what `unique()` gives of a column of texts: reading that back ends the process.
+    """
+    arrow = type(value).__name__.startswith("Arrow") and hasattr(value, "__arrow_array__")
+    return not arrow and not isinstance(value, type | FunctionType | ModuleType)
 
 
 def save_skops(value: object, path: Path) -> dict[str, object]:
@@ -35,6 +39,14 @@ def load_skops(path: Path, trusted: list[str]) -> object:
     import skops.io
 
     return skops.io.load(path, trusted=trusted)
+
+
+def wanted_skops(path: Path) -> list[str]:
+    """Give the types beyond scikit-learn's own that a file wants built; nothing in it is built by that."""
+    import skops.io
+
+    found: list[str] = skops.io.get_untrusted_types(file=path)
+    return found
 
 
 def _teach_skops_pandas() -> None:

@@ -41,3 +41,10 @@ def load_torch(path: Path, trusted: list[str]) -> object:
     classes: list[Any] = [(pkgutil.resolve_name(name), name) for name in trusted]
     with torch.serialization.safe_globals(classes):
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def wanted_torch(path: Path) -> list[str]:
+    """Give the classes beyond torch's own tensors that a file wants built; nothing in it is built by that."""
+    import torch
+
+    return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))

@@ -4,10 +4,15 @@
     GET  /contract  contract.json: what this service was proven to do
     BentoML's own   /healthz /livez /readyz /metrics /docs.json /schema.json
 
-Every answer has the headers X-Request-Id (the client's own, where it sent one) and X-Model-Version. A request that
+Every answer has the headers X-Request-Id (the client's own, where it sent one), X-Model-Version and X-Model-Digest (of
+the artifacts that answer; contract.json has that of the proven ones). A request that
 can't be answered gets 400 and {"error": ..., "problems": [{"row", "field", "message"}, ...]}; one that does not come to
-its end, 408; one that is too large, 413; one that the model itself refuses, 422.
+its end, 408; one that is too large, 413; one that the model itself refuses, 422. BentoML itself answers 429
+beyond MAX_AT_ONCE requests and 504 after ANSWER_SECONDS, without these headers.
 What is JSON and what is data is decided in `house_price/schema.py`.
+
+The environment variable HOUSE_PRICE_API_KEY holds the key that a request must bring, or several with blanks between:
+`Authorization: Bearer KEY`, or `X-API-Key: KEY`. Else it gets 401. Without the variable nobody is asked for a key.
 
     curl localhost:3000/predict -H 'Content-Type: application/json' -d '
       {"input": [[58.4, 3.0, 215.0, 28.0, 8.4, 1.0, 1.0]]}'
@@ -18,8 +23,11 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import gc
+import hashlib
+import hmac
 import json
 import logging
+import os
 import re
 import uuid
 from pathlib import Path
@@ -35,6 +43,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from house_price import predict
+from house_price.artifacts import FOLDER
 from house_price.schema import BadRequest, answer, input_schema, parse_input, rows_of
 
 if TYPE_CHECKING:
@@ -46,8 +55,12 @@ MAX_BODY = 64 * 1024 * 1024  # bytes
 MAX_ROWS = 100_000  # in one request
 BODY_SECONDS = 60.0  # a body has come by then, and
 SILENCE_SECONDS = 5.0  # between two pieces of it no more than these
+ANSWER_SECONDS = 60  # for all of a request
+MAX_AT_ONCE = 64  # requests that are read, waiting or being answered
 LARGE_BODY = 1024 * 1024  # bytes: the memory that such a request took is given back
 CONTRACT = (Path(__file__).parent / "contract.json").read_bytes()
+OPEN = {"/healthz", "/livez", "/readyz", "/metrics"}  # for who runs the service: they ask for no key
+KEY_VARIABLE = "HOUSE_PRICE_API_KEY"
 SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 
 logger = logging.getLogger("bentoml.serve")
@@ -57,6 +70,16 @@ def version() -> str:
     """The Bento's version; the contract's where the service runs from the exported folder."""
     served = bentoml.server_context.bento_version
     return served if served != "not available" else str(json.loads(CONTRACT).get("version", "unknown"))
+
+
+def model_digest() -> str:
+    """One sha256 for all artifacts in use."""
+    artifacts = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))["artifacts"]
+    lines = "".join(f"{name} {each['sha256']}\n" for name, each in sorted(artifacts.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+DIGEST = model_digest().encode()
 
 
 def respond(body: dict[str, Any], status: int = 200) -> Response:
@@ -138,7 +161,7 @@ class PredictAnswer(bentoml.IODescriptor):
 @bentoml.service(
     name=NAME,
     workers=1,
-    traffic={"timeout": 60},  # seconds
+    traffic={"timeout": ANSWER_SECONDS, "max_concurrency": MAX_AT_ONCE},
     logging={"access": {"enabled": False}},  # /metrics counts requests; a line for each costs more than many models
 )
 @bentoml.asgi_app(Starlette(routes=[Route("/contract", contract)]))
@@ -198,7 +221,7 @@ def read(body: bytes) -> Any:
 
 
 class Stamp:
-    """Gives every answer its request id and the model's version."""
+    """Gives every answer its request id, and the model's version and digest."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -213,10 +236,43 @@ class Stamp:
         async def stamped(message: Message) -> None:
             if message["type"] == "http.response.start":
                 stamp = [(b"x-request-id", request_id), (b"x-model-version", version().encode())]
-                message = {**message, "headers": [*message.get("headers", []), *stamp]}
+                headers = [*message.get("headers", []), *stamp, (b"x-model-digest", DIGEST)]
+                message = {**message, "headers": headers}
             await send(message)
 
         await self.app(scope, receive, stamped)
 
 
-cast("Any", Service).add_asgi_middleware(Stamp)  # the decorator made a BentoML service of the class
+def keys_to_bring() -> list[bytes]:
+    """The keys that are let in: an old and a new one can stand beside each other. None: nobody is asked for a key."""
+    told = os.environ.get(KEY_VARIABLE)
+    if told is not None and not told.split():
+        raise RuntimeError(f"{KEY_VARIABLE} is set but empty; unset it to serve without a key")
+    return [key.encode() for key in (told or "").split()]
+
+
+class Guard:
+    """Lets a request in that brings a key, where there are any; its body is not read before."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.keys = keys_to_bring()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.keys or scope["type"] != "http" or scope["path"] in OPEN or self.lets_in(dict(scope["headers"])):
+            await self.app(scope, receive, send)
+            return
+        response = refuse("a key is needed: send it as `Authorization: Bearer KEY`", [], 401)
+        response.headers["www-authenticate"] = "Bearer"
+        await response(scope, receive, send)
+
+    def lets_in(self, headers: dict[bytes, bytes]) -> bool:
+        """Whether one of the keys came; how long that takes tells nothing of them."""
+        scheme, _, token = headers.get(b"authorization", b"").partition(b" ")
+        sent = token.strip() if scheme.lower() == b"bearer" else headers.get(b"x-api-key", b"")
+        return any(hmac.compare_digest(sent, key) for key in self.keys)
+
+
+served = cast("Any", Service)  # the decorator made a BentoML service of the class
+served.add_asgi_middleware(Stamp)
+served.add_asgi_middleware(Guard)

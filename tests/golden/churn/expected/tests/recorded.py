@@ -47,6 +47,7 @@ VALUES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "cell_22_y_test": (load_parquet, "test_21_y_test.parquet", {"kind": "series", "name": "churned"}),
     "example_input": (load_parquet, "example_input.parquet", {}),
     "example_output": (load_parquet, "example_output.parquet", {}),
+    "labels": (load_parquet, "labels.parquet", {"kind": "series", "name": "churned"}),
 }
 
 

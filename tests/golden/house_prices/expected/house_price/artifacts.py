@@ -119,6 +119,13 @@ FORMAT_OF: dict[str, str] = {
 }
 """The format that a new value of each artifact is kept in; ONNX files are made of recorded ones."""
 
+TRUSTED: dict[str, set[str]] = {
+    "model": {
+        "sklearn.tree._tree.Tree",
+    },
+}
+"""The types that reading an artifact may build, beyond plain data and the library's own; a manifest can't add any."""
+
 
 def _load(name: str) -> Any:
     """Read one artifact after its file was found to be the recorded one."""
@@ -131,6 +138,11 @@ def _load(name: str) -> Any:
     found = _sha256(path)
     if found != entry["sha256"]:
         raise ArtifactProblem(f"{path} was changed: its sha256 is {found}, recorded was {entry['sha256']}")
+    if entry["format"] not in {FORMAT_OF[name], "onnx"}:
+        raise ArtifactProblem(f"{path} is in the format {entry['format']}; {name!r} is kept as {FORMAT_OF[name]}")
+    foreign = set(entry["arguments"].get("trusted", ())) - TRUSTED.get(name, set())
+    if foreign:
+        raise ArtifactProblem(f"{path} would build {', '.join(sorted(foreign))}, which TRUSTED does not name")
     load = FORMATS[entry["format"]][0]
     return load(path, **entry["arguments"])
 

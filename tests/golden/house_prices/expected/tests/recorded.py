@@ -27,6 +27,7 @@ VALUES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "cell_14_y_train": (load_npz, "test_14_y_train.npz", {"kind": "array"}),
     "example_input": (load_npz, "example_whole_input.npz", {"kind": "array"}),
     "example_output": (load_npz, "example_output.npz", {"kind": "array"}),
+    "labels": (load_npz, "labels.npz", {"kind": "array"}),
 }
 
 

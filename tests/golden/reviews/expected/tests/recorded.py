@@ -61,6 +61,7 @@ VALUES: dict[str, tuple[Any, str, dict[str, Any]]] = {
     "cell_17_y_train": (load_parquet, "test_17_y_train.parquet", {"kind": "series", "name": "sentiment"}),
     "example_input": (load_json, "example_input.json", {}),
     "example_output": (load_skops, "example_output.skops", {"trusted": []}),
+    "labels": (load_parquet, "labels.parquet", {"kind": "series", "name": "sentiment"}),
 }
 
 
