@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -262,6 +263,26 @@ def test_what_the_sidebar_shows_is_accessible_in_light_and_dark(lab: Lab, browse
         assert told == []
     assert page.locator("#nbdeploy-sidebar").evaluate("each => each.scrollWidth <= each.clientWidth")
     page.close()
+
+
+def test_a_wheel_of_a_source_archive_brings_the_sidebar_and_its_server_side(tmp_path: Path) -> None:
+    # Without Node: the archive holds what was built.
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path), "-t"]
+    environment = {**os.environ, "PATH": ""}
+    subprocess.run([*build, "sdist"], cwd=ROOT, env=environment, check=True, timeout=60)
+    (archive,) = tmp_path.glob("*.tar.gz")
+    shutil.unpack_archive(archive, tmp_path, filter="data")
+    unpacked = tmp_path / archive.name.removesuffix(".tar.gz")
+    subprocess.run([*build, "wheel"], cwd=unpacked, env=environment, check=True, timeout=60)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    data = {each.partition(".data/data/")[2] for each in names} - {""}
+    built = {each.relative_to(BUILT).as_posix() for each in BUILT.rglob("*") if each.is_file()}
+    assert data == {"etc/jupyter/jupyter_server_config.d/nbdeploy.json"} | {
+        f"share/jupyter/labextensions/nbdeploy/{each}" for each in built
+    }
+    assert any(each.startswith("static/remoteEntry.") for each in built)
+    assert not [each for each in names if each.startswith("nbdeploy/labextension")], "once is enough"
 
 
 def test_typing_in_a_notebook_of_300_cells_stays_quick(lab: Lab, browser: Any) -> None:
