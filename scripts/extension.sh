@@ -16,6 +16,7 @@ export PATH
 
 # A link each, in place of a copy: what is built next is what JupyterLab loads.
 mkdir -p "$venv/share/jupyter/labextensions" "$venv/etc/jupyter/jupyter_server_config.d"
-ln -sfn "$PWD/nbdeploy/labextension" "$venv/share/jupyter/labextensions/nbdeploy"
+rm -rf "$venv/share/jupyter/labextensions/nbdeploy"
+ln -s "$PWD/nbdeploy/labextension" "$venv/share/jupyter/labextensions/nbdeploy"
 ln -sf "$PWD/extension/jupyter-config/nbdeploy.json" "$venv/etc/jupyter/jupyter_server_config.d/nbdeploy.json"
 echo "extension: built; \`$venv/bin/jupyter lab\` shows it in the right sidebar"
