@@ -41,16 +41,20 @@ export function Cells({ model, rows }: IProps): JSX.Element {
     }
   };
 
-  const onClick = (event: React.MouseEvent, row: IRow) => {
-    list.current?.focus();
-    if (event.shiftKey) {
-      model.extendTo(row.id);
-    } else if (event.ctrlKey || event.metaKey) {
-      model.toggle(row.id);
-    } else {
-      void model.select(row.id);
-    }
-  };
+  const onClick = React.useCallback(
+    (event: React.MouseEvent, id: string) => {
+      list.current?.focus();
+      if (event.shiftKey) {
+        model.extendTo(id);
+      } else if (event.ctrlKey || event.metaKey) {
+        model.toggle(id);
+      } else {
+        void model.select(id);
+      }
+    },
+    [model]
+  );
+  const onEdit = React.useCallback((id: string) => void model.edit(id), [model]);
 
   return (
     <>
@@ -67,7 +71,7 @@ export function Cells({ model, rows }: IProps): JSX.Element {
         onKeyDown={onKeyDown}
       >
         {rows.map(row => (
-          <Row key={row.id} row={row} onClick={onClick} onEdit={() => void model.edit(row.id)} />
+          <Row key={row.id} row={row} onClick={onClick} onEdit={onEdit} />
         ))}
       </ul>
     </>
@@ -76,11 +80,11 @@ export function Cells({ model, rows }: IProps): JSX.Element {
 
 interface IRowProps {
   row: IRow;
-  onClick: (event: React.MouseEvent, row: IRow) => void;
-  onEdit: () => void;
+  onClick: (event: React.MouseEvent, id: string) => void;
+  onEdit: (id: string) => void;
 }
 
-function Row({ row, onClick, onEdit }: IRowProps): JSX.Element {
+const Row = React.memo(function Row({ row, onClick, onEdit }: IRowProps): JSX.Element {
   const worst = ['error', 'warning'].find(severity =>
     row.found.some(each => each.severity === severity)
   );
@@ -94,8 +98,8 @@ function Row({ row, onClick, onEdit }: IRowProps): JSX.Element {
       data-active={row.active || undefined}
       data-part={part ?? undefined}
       title={row.part?.why ?? ''}
-      onClick={event => onClick(event, row)}
-      onDoubleClick={onEdit}
+      onClick={event => onClick(event, row.id)}
+      onDoubleClick={() => onEdit(row.id)}
     >
       <span className="nbd-Row-number">{row.index}</span>
       <span className="nbd-Row-source">{row.first || '(empty)'}</span>
@@ -111,7 +115,7 @@ function Row({ row, onClick, onEdit }: IRowProps): JSX.Element {
       )}
     </li>
   );
-}
+});
 
 function RoleButtons({ model, rows }: IProps): JSX.Element {
   const selected = rows.filter(each => each.selected);

@@ -101,41 +101,27 @@ export class SidebarModel implements IDisposable {
     return path.includes(':') ? path.slice(path.indexOf(':') + 1) : path;
   }
 
-  get rows(): IRow[] {
+  /** The code cells. A row that has not changed is the same object as before, so that it need not be drawn again. */
+  get rows(): readonly IRow[] {
     const panel = this._panel;
     const notebook = panel?.content;
     if (!notebook?.model) {
       return [];
     }
-    const parts = new Map<string, ICellPart>();
-    this._checked?.check.cells.forEach(each => {
-      const id = this._checked?.ids[each.index];
-      if (id !== undefined) {
-        parts.set(id, each);
-      }
+    if (this._outdated) {
+      this._rows = this._read();
+      this._outdated = false;
+    }
+    const isSelected = (index: number) => {
+      const widget = notebook.widgets[index];
+      return widget !== undefined && notebook.isSelectedOrActive(widget);
+    };
+    this._rows = this._rows.map(row => {
+      const selected = isSelected(row.index);
+      const active = notebook.activeCellIndex === row.index;
+      return row.selected === selected && row.active === active ? row : { ...row, selected, active };
     });
-    const found = new Map<string, IFinding[]>();
-    this.findings.forEach(each => {
-      if (each.id !== null) {
-        found.set(each.id, [...(found.get(each.id) ?? []), each]);
-      }
-    });
-    return [...notebook.model.cells].flatMap((cell, index) =>
-      cell.type !== 'code'
-        ? []
-        : [
-            {
-              id: cell.id,
-              index,
-              first: firstLine(cell.sharedModel.getSource()),
-              role: roleOf(cell),
-              selected: index < notebook.widgets.length && isSelected(panel, index),
-              active: notebook.activeCellIndex === index,
-              part: parts.get(cell.id) ?? null,
-              found: found.get(cell.id) ?? []
-            }
-          ]
-    );
+    return this._rows;
   }
 
   /** The settings that the notebook itself holds. */
@@ -160,6 +146,10 @@ export class SidebarModel implements IDisposable {
     } else {
       this._panel?.content.model?.deleteMetadata('nbdeploy');
     }
+  }
+
+  get predicts(): boolean {
+    return this._rows.some(each => each.role === 'predict');
   }
 
   /** Give the selected code cells a role, as one step of the notebook's own undo. */
@@ -267,7 +257,7 @@ export class SidebarModel implements IDisposable {
       return;
     }
     this._starting = true;
-    this._changed.emit();
+    this._emit();
     try {
       await panel.context.save();
       if (panel.content.model?.dirty) {
@@ -279,7 +269,7 @@ export class SidebarModel implements IDisposable {
       Notification.error(`nbdeploy: ${said(reason)}`, { autoClose: 10000 });
     } finally {
       this._starting = false;
-      this._changed.emit();
+      this._emit();
     }
   }
 
@@ -293,7 +283,7 @@ export class SidebarModel implements IDisposable {
   /** Take the end of a deploy off the sidebar. */
   forgetDeploy(): void {
     this._deploys.delete(this.path);
-    this._changed.emit();
+    this._emit();
   }
 
   dispose(): void {
@@ -304,6 +294,45 @@ export class SidebarModel implements IDisposable {
     this._asking.dispose();
     this._painting.dispose();
     Signal.clearData(this);
+  }
+
+  /** Read the code cells from the document, and what the server found of each. */
+  private _read(): IRow[] {
+    const parts = new Map<string, ICellPart>();
+    this._checked?.check.cells.forEach(each => {
+      const id = this._checked?.ids[each.index];
+      if (id !== undefined) {
+        parts.set(id, each);
+      }
+    });
+    const found = new Map<string, IFinding[]>();
+    this.findings.forEach(each => {
+      if (each.id !== null) {
+        found.set(each.id, [...(found.get(each.id) ?? []), each]);
+      }
+    });
+    return [...(this._panel?.content.model?.cells ?? [])].flatMap((cell, index) =>
+      cell.type !== 'code'
+        ? []
+        : [
+            {
+              id: cell.id,
+              index,
+              first: firstLine(cell.sharedModel.getSource()),
+              role: roleOf(cell),
+              selected: false,
+              active: false,
+              part: parts.get(cell.id) ?? null,
+              found: found.get(cell.id) ?? []
+            }
+          ]
+    );
+  }
+
+  /** Tell that something is to be painted; `rows` are read again where cells or findings have changed. */
+  private _emit(): void {
+    this._outdated = true;
+    this._changed.emit();
   }
 
   private _held(): PartialJSONObject {
@@ -340,7 +369,7 @@ export class SidebarModel implements IDisposable {
       void next.context.ready.then(() => this._onContent());
       void next.context.ready.then(() => this._findDeploy());
     }
-    this._changed.emit();
+    this._emit();
   }
 
   private _disconnect(): void {
@@ -356,7 +385,7 @@ export class SidebarModel implements IDisposable {
   private _onDisposed(): void {
     this._panel = null;
     this._checked = null;
-    this._changed.emit();
+    this._emit();
   }
 
   private _onSelection(): void {
@@ -365,6 +394,7 @@ export class SidebarModel implements IDisposable {
 
   /** The signal comes before the notebook's widgets have followed: hence the pause before painting, too. */
   private _onContent(): void {
+    this._outdated = true;
     void this._painting.invoke();
     void this._asking.invoke();
   }
@@ -395,7 +425,7 @@ export class SidebarModel implements IDisposable {
     }
     this._sent = text;
     this._checking = 'waiting';
-    this._changed.emit();
+    this._emit();
     const ids = cells.map(each => each.id);
     try {
       const check = await api.check(this.path, document);
@@ -412,7 +442,7 @@ export class SidebarModel implements IDisposable {
         this._problem = said(reason);
       }
     }
-    this._changed.emit();
+    this._emit();
   }
 
   /** A page that was loaded again finds the deploy that it had started. */
@@ -457,14 +487,11 @@ export class SidebarModel implements IDisposable {
   private _checked: IChecked | null = null;
   private _checking: Checking = 'waiting';
   private _problem = '';
+  private _rows: readonly IRow[] = [];
+  private _outdated = true;
   private _sent = '';
   private _starting = false;
   private _disposed = false;
-}
-
-function isSelected(panel: NotebookPanel | null, index: number): boolean {
-  const widget = panel?.content.widgets[index];
-  return !!widget && !!panel?.content.isSelectedOrActive(widget);
 }
 
 /** The first line that says something: of a comment only where there is nothing else. */

@@ -155,7 +155,6 @@ function CellPart({ row, model }: { row: IRow; model: SidebarModel }): JSX.Eleme
 
 function DeployBar({ model }: { model: SidebarModel }): JSX.Element {
   const running = model.deploy?.state === 'running';
-  const predicts = model.rows.some(each => each.role === 'predict');
   const name = model.settings.name || model.likelyName;
   return (
     <div className="nbd-Bar">
@@ -167,7 +166,7 @@ function DeployBar({ model }: { model: SidebarModel }): JSX.Element {
         <button
           type="button"
           className="nbd-Button nbd-Primary"
-          disabled={!predicts || model.starting || model.checking === 'failed'}
+          disabled={!model.predicts || model.starting || model.checking === 'failed'}
           title="saves the notebook, runs it in a fresh kernel, and proves the service before it is registered"
           onClick={() => void model.startDeploy()}
         >

@@ -27,7 +27,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
     " --disable-component-update --disable-sync"
 )
-SMALL = (250, 900)  # the width in pixels that the sidebar has to be legible at
+WIDTH = 251  # pixels: what JupyterLab gives a sidebar at first, and all that this one needs
 
 pytestmark = [
     pytest.mark.slow,
@@ -261,7 +261,8 @@ def test_what_the_sidebar_shows_is_accessible_in_light_and_dark(lab: Lab, browse
         found = page.evaluate("axe.run('#nbdeploy-sidebar', {resultTypes: ['violations']})")
         told = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
         assert told == []
-    assert page.locator("#nbdeploy-sidebar").evaluate("each => each.scrollWidth <= each.clientWidth")
+    assert page.locator("#nbdeploy-sidebar").evaluate("each => each.clientWidth") <= WIDTH
+    assert page.locator(".nbd-Scroll").evaluate("each => each.scrollWidth <= each.clientWidth")
     page.close()
 
 
@@ -285,25 +286,30 @@ def test_a_wheel_of_a_source_archive_brings_the_sidebar_and_its_server_side(tmp_
     assert not [each for each in names if each.startswith("nbdeploy/labextension")], "once is enough"
 
 
-def test_typing_in_a_notebook_of_300_cells_stays_quick(lab: Lab, browser: Any) -> None:
+def test_the_list_of_300_cells_follows_each_key_within_50_milliseconds(lab: Lab, browser: Any) -> None:
     path = lab.folder / "long.ipynb"
     path.write_text(document([("code", [], f"name_{each} = {each}") for each in range(300)]))
     page = lab.page(browser, path.name)
     assert page.locator(".nbd-Row").count() == 300
     page.locator(".nbd-Cells").focus()
+    keys = 20
     spent = page.evaluate(
         """async () => {
+          const long = [];
+          new PerformanceObserver(seen => long.push(...seen.getEntries().map(each => each.duration)))
+            .observe({type: 'longtask'});
           const list = document.querySelector('.nbd-Cells');
-          const spent = [];
-          for (let at = 0; at < 20; at++) {
-            const began = performance.now();
+          for (let at = 0; at < KEYS; at++) {
             const event = {key: 'ArrowDown', bubbles: true, cancelable: true};
             list.dispatchEvent(new KeyboardEvent('keydown', event));
-            spent.push(performance.now() - began);
-            await new Promise(done => setTimeout(done, 60));
+            await new Promise(done => setTimeout(done, 120));
           }
-          return spent.sort((one, other) => one - other);
-        }"""
+          return long;
+        }""".replace("KEYS", str(keys))
     )
-    assert spent[len(spent) // 2] < 50, f"milliseconds a key: {spent}"
+    # The browser tells of each task above 50 ms. A busy machine makes some of them, a slow list makes one a key.
+    print("tasks above 50 ms:", spent)
+    assert len(spent) < keys / 2, f"milliseconds: {spent}"
+    assert "name_20" in row(page, 20).inner_text()
+    assert row(page, keys).get_attribute("aria-selected") == "true"
     page.close()

@@ -96,6 +96,7 @@ DOUBLING = notebook(
     ("preprocess", "x = [each + 1 for each in rows]"),
     ("predict", "y = [factor * each for each in x]"),
 )
+DOUBLING["metadata"] = {"nbdeploy": {"input": "rows"}}
 
 
 def test_what_the_editor_holds_is_checked_without_a_file(server: Server) -> None:
