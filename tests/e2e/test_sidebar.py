@@ -286,30 +286,32 @@ def test_a_wheel_of_a_source_archive_brings_the_sidebar_and_its_server_side(tmp_
     assert not [each for each in names if each.startswith("nbdeploy/labextension")], "once is enough"
 
 
-def test_the_list_of_300_cells_follows_each_key_within_50_milliseconds(lab: Lab, browser: Any) -> None:
+KEYS = 15
+MILLISECONDS_A_STEP = """async step => {
+  const long = [];
+  const observer = new PerformanceObserver(seen => long.push(...seen.getEntries().map(each => each.duration)));
+  observer.observe({type: 'longtask'});
+  for (let at = 0; at < KEYS; at++) {
+    eval(step);
+    await new Promise(done => setTimeout(done, 150));
+  }
+  observer.disconnect();
+  return long.reduce((sum, each) => sum + each, 0) / KEYS;
+}""".replace("KEYS", str(KEYS))
+
+
+def test_the_list_of_300_cells_adds_less_than_50_milliseconds_to_a_key(lab: Lab, browser: Any) -> None:
     path = lab.folder / "long.ipynb"
     path.write_text(document([("code", [], f"name_{each} = {each}") for each in range(300)]))
     page = lab.page(browser, path.name)
     assert page.locator(".nbd-Row").count() == 300
-    page.locator(".nbd-Cells").focus()
-    keys = 20
-    spent = page.evaluate(
-        """async () => {
-          const long = [];
-          new PerformanceObserver(seen => long.push(...seen.getEntries().map(each => each.duration)))
-            .observe({type: 'longtask'});
-          const list = document.querySelector('.nbd-Cells');
-          for (let at = 0; at < KEYS; at++) {
-            const event = {key: 'ArrowDown', bubbles: true, cancelable: true};
-            list.dispatchEvent(new KeyboardEvent('keydown', event));
-            await new Promise(done => setTimeout(done, 120));
-          }
-          return long;
-        }""".replace("KEYS", str(keys))
-    )
-    # The browser tells of each task above 50 ms. A busy machine makes some of them, a slow list makes one a key.
-    print("tasks above 50 ms:", spent)
-    assert len(spent) < keys / 2, f"milliseconds: {spent}"
-    assert "name_20" in row(page, 20).inner_text()
-    assert row(page, keys).get_attribute("aria-selected") == "true"
+    key = "new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true, cancelable: true})"
+    ours = page.evaluate(MILLISECONDS_A_STEP, f"document.querySelector('.nbd-Cells').dispatchEvent({key})")
+    assert row(page, KEYS).get_attribute("aria-selected") == "true"
+    # The same walk through the notebook without the sidebar: what JupyterLab itself takes for it.
+    page.get_by_role("tab", name="nbdeploy").click()
+    page.locator(".nbd-Cells").wait_for(state="hidden")
+    own = page.evaluate(MILLISECONDS_A_STEP, "jupyterapp.commands.execute('notebook:move-cursor-down')")
+    print(f"milliseconds a key: {ours:.0f} in the list, {own:.0f} in the notebook alone")
+    assert ours - own < 50
     page.close()
