@@ -72,6 +72,7 @@ export interface IAnswer {
   package?: string;
   bento_tag?: string | null;
   diagnostics?: IDiagnostic[];
+  gates?: { name: string; verdict: string; reason: string }[];
   /** A recorded row as the body of a request; null where the package holds none. */
   request?: unknown;
 }

@@ -104,7 +104,12 @@ const Row = React.memo(function Row({ row, onClick, onEdit }: IRowProps): JSX.El
       <span className="nbd-Row-number">{row.index}</span>
       <span className="nbd-Row-source">{row.first || '(empty)'}</span>
       {worst && (
-        <span className="nbd-Mark" data-severity={worst} role="img" aria-label={`has an ${worst}`} />
+        <span
+          className="nbd-Mark"
+          data-severity={worst}
+          role="img"
+          aria-label={`has an ${worst}`}
+        />
       )}
       {row.role !== null ? (
         <span className="nbd-Chip" data-role={row.role}>

@@ -32,7 +32,11 @@ export function SettingsForm({ model }: { model: SidebarModel }): JSX.Element {
       {(['name', 'input', 'output'] as const).map(key => (
         <label key={`${model.path}:${key}`} title={told[key]}>
           <span>{key}</span>
-          <Field value={held[key]} hint={hints[key]} onValue={text => model.setSetting(key, text)} />
+          <Field
+            value={held[key]}
+            hint={hints[key]}
+            onValue={text => model.setSetting(key, text)}
+          />
         </label>
       ))}
     </div>
@@ -65,7 +69,13 @@ function Field({ value, hint, onValue }: IFieldProps): JSX.Element {
 }
 
 /** The deploy of this notebook that runs, or the last that has ended. */
-export function DeployState({ model, deploy }: { model: SidebarModel; deploy: IDeploy }): JSX.Element {
+export function DeployState({
+  model,
+  deploy
+}: {
+  model: SidebarModel;
+  deploy: IDeploy;
+}): JSX.Element {
   const running = deploy.state === 'running';
   const answer = deploy.answer;
   const errors = (answer?.diagnostics ?? [])
@@ -84,7 +94,13 @@ export function DeployState({ model, deploy }: { model: SidebarModel; deploy: ID
             <React.Fragment key={stage.stage}>
               <StageLine line={stage} label={LABELS[stage.stage] ?? stage.stage} />
               {stage.gates.map(gate => (
-                <StageLine key={gate.stage} line={gate} label={gate.stage} gate />
+                <StageLine
+                  key={gate.stage}
+                  line={gate}
+                  label={gate.stage}
+                  gate
+                  reason={answer?.gates?.find(each => each.name === gate.stage)?.reason ?? ''}
+                />
               ))}
             </React.Fragment>
           ))}
@@ -114,19 +130,26 @@ interface IStageProps {
   line: ILine;
   label: string;
   gate?: boolean;
+  /** What a gate has shown, once it is known. */
+  reason?: string;
 }
 
-function StageLine({ line, label, gate = false }: IStageProps): JSX.Element {
+function StageLine({ line, label, gate = false, reason = '' }: IStageProps): JSX.Element {
   const running = line.state === 'start' || line.state === 'update';
   const counted = running && line.done !== null && line.total !== null;
   return (
-    <li className="nbd-Stage" data-state={running ? 'running' : line.state} data-gate={gate || undefined}>
+    <li
+      className="nbd-Stage"
+      data-state={running ? 'running' : line.state}
+      data-gate={gate || undefined}
+    >
       <span className="nbd-Stage-sign" aria-hidden="true">
         {running ? <span className="nbd-Spinner" /> : SIGNS[line.state]}
       </span>
       <span className="nbd-Stage-name" title={line.text}>
         {label}
         {counted && ` ${line.done}/${line.total}`}
+        {reason && <span className="nbd-Stage-reason">{reason}</span>}
       </span>
       <span className="nbd-visuallyHidden">{running ? 'running' : line.state}</span>
       <span className="nbd-Stage-seconds">

@@ -61,7 +61,11 @@ function addCommands(app: JupyterFrontEnd, model: SidebarModel, sidebar: Sidebar
       execute: () => model.setRole(role)
     });
   });
-  add('no-role', { label: 'Take the role of cells away', isEnabled, execute: () => model.setRole(null) });
+  add('no-role', {
+    label: 'Take the role of cells away',
+    isEnabled,
+    execute: () => model.setRole(null)
+  });
   add('deploy', {
     label: 'Deploy this notebook',
     icon: deployIcon,

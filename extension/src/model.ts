@@ -119,7 +119,9 @@ export class SidebarModel implements IDisposable {
     this._rows = this._rows.map(row => {
       const selected = isSelected(row.index);
       const active = notebook.activeCellIndex === row.index;
-      return row.selected === selected && row.active === active ? row : { ...row, selected, active };
+      return row.selected === selected && row.active === active
+        ? row
+        : { ...row, selected, active };
     });
     return this._rows;
   }

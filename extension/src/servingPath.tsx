@@ -82,7 +82,8 @@ export function ServingPath({ model, check, rows }: IProps): JSX.Element {
       </ol>
       {check.assumed.length > 0 && (
         <p className="nbd-Hint">
-          Assumed: {check.assumed.map((each, at) => (
+          Assumed:{' '}
+          {check.assumed.map((each, at) => (
             <React.Fragment key={each}>
               {at > 0 && '; '}
               <Words text={each} />

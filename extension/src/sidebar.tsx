@@ -30,6 +30,13 @@ export class Sidebar extends ReactWidget {
 }
 
 function Body({ model }: { model: SidebarModel }): JSX.Element {
+  const scroll = React.useRef<HTMLDivElement>(null);
+  const deploy = model.deploy?.id;
+  React.useEffect(() => {
+    if (deploy !== undefined) {
+      scroll.current?.scrollTo({ top: 0 });
+    }
+  }, [deploy]);
   if (!model.panel) {
     return (
       <p className="nbd-Empty">
@@ -44,7 +51,7 @@ function Body({ model }: { model: SidebarModel }): JSX.Element {
   const path = check !== null && check.cells.some(each => each.part === 'served');
   return (
     <>
-      <div className="nbd-Scroll">
+      <div ref={scroll} className="nbd-Scroll">
         {model.deploy ? (
           <Section title="Deploy">
             <DeployState model={model} deploy={model.deploy} />

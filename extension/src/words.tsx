@@ -6,9 +6,7 @@ export function Words({ text }: { text: string }): JSX.Element {
   if (parts.length % 2 === 0) {
     return <>{text}</>;
   }
-  return (
-    <>{parts.map((part, at) => (at % 2 ? <code key={at}>{part}</code> : part))}</>
-  );
+  return <>{parts.map((part, at) => (at % 2 ? <code key={at}>{part}</code> : part))}</>;
 }
 
 /** Names of variables, one beside the other. */

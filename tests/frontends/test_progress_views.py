@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nbdeploy.frontends.progress_board import Board, Line, as_html, as_text
-from nbdeploy.frontends.progress_views import MIME, plain_view, terminal_view
+from nbdeploy.frontends.progress_views import MIME, json_view, plain_view, terminal_view
 from nbdeploy.progress import Event
 
 if TYPE_CHECKING:
@@ -55,6 +56,16 @@ def test_the_text_tells_counts_seconds_and_reasons() -> None:
         "· track",
         "· build",
     ]
+
+
+def test_programs_read_the_whole_state_in_each_line() -> None:
+    out = io.StringIO()
+    with json_view(out) as draw:
+        for event in EVENTS:
+            draw(event)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == len(EVENTS)
+    assert json.loads(lines[-1]) == board(*EVENTS).as_json()
 
 
 def test_the_json_has_each_stage_with_its_gates() -> None:

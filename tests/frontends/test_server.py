@@ -206,3 +206,12 @@ def test_a_cancelled_deploy_leaves_nothing_behind(server: Server, tmp_path: Path
     assert (status, last["state"], last["answer"]) == (200, "cancelled", None)
     assert psutil.wait_procs(tree, timeout=5)[1] == []
     assert list(Path(os.environ["NBDEPLOY_HOME"]).glob("**/endless/*")) == []
+
+
+def test_a_process_that_dies_without_an_answer_is_a_diagnostic() -> None:
+    from nbdeploy.frontends.watched import answer_of
+
+    (lacking,) = answer_of(b"", 1, ["/usr/bin/python: No module named nbdeploy"])["diagnostics"]
+    (killed,) = answer_of(b"half an ans", -9, [])["diagnostics"]
+    assert (lacking["code"], lacking["fix"]) == ("NBD713", "install nbdeploy there")
+    assert "status -9" in killed["message"]
