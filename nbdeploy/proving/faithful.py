@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping
 from typing import Any
 
+from nbdeploy.analysis.program import Statement
+from nbdeploy.analysis.rules.labels import learnt_columns
 from nbdeploy.errors import Diagnostic
 from nbdeploy.proving.rowwise import depends_on_others
 from nbdeploy.proving.verdict import Outcome, Verdict
@@ -14,7 +17,7 @@ __all__ = ["faithful"]
 
 
 def faithful(report: Mapping[str, Any], recording: Recording) -> Verdict:
-    """Judge what the probe saw when it asked for all recorded rows at once."""
+    """Judge what the probe saw when it asked for all recorded rows at once, and with a column less each."""
     if "crash" in report:
         diagnostic = Diagnostic(
             code="NBD501",
@@ -31,11 +34,43 @@ def faithful(report: Mapping[str, Any], recording: Recording) -> Verdict:
         "seconds": seen.get("seconds"),
     }
     if seen["same"] and seen.get("repeatable", True):
+        if leak := _needed_label(report, recording):
+            return Verdict("faithful", Outcome.FAIL, leak.message, figures, (leak,))
         return Verdict("faithful", Outcome.PASS, f"{seen['rows']} recorded rows answered as in the notebook", figures)
     diagnostic = _why(seen, recording)
     if apart := seen.get("apart"):
         figures |= {"apart": {key: apart[key] for key in ("positions", "smallest", "statements", "asks", "seconds")}}
     return Verdict("faithful", Outcome.FAIL, diagnostic.message, figures, (diagnostic,))
+
+
+def _needed_label(report: Mapping[str, Any], recording: Recording) -> Diagnostic | None:
+    """Tell of a column that requests have to bring though it is what the model learns to predict."""
+    alone = report.get("columns", {}).get("alone")
+    if alone is None:
+        return None
+    program, path = recording.program, recording.path
+    learnt = learnt_columns(program, {each.name for each in path.artifacts})
+    for column in path.input.observation.schema.columns:
+        if column.name in learnt and column.name not in alone:
+            fit = learnt[str(column.name)]
+            reading = next((each.original for each in path.served if column.name in _written(each.original)), fit)
+            return Diagnostic(
+                code="NBD505",
+                cell=reading.cell,
+                line=reading.line,
+                message=f"a request has to bring the column {column.name!r}, which the model is trained to predict"
+                f" (cell {fit.cell}): nobody knows it when the service is asked",
+                fix=f"drop {column.name!r} from the features, and make what is computed of it in a cell without a role;"
+                " `--allow faithful` deploys in spite of it",
+            )
+    return None
+
+
+def _written(statement: Statement) -> set[Any]:
+    """Return the texts and attributes that a statement writes down."""
+    nodes = list(ast.walk(statement.node))
+    texts = {each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)}
+    return texts | {each.attr for each in nodes if isinstance(each, ast.Attribute)}
 
 
 def _missing_module(report: Mapping[str, Any]) -> str:

@@ -165,7 +165,7 @@ class Probe:
     # columns ------------------------------------------------------------------------------------------------------------
 
     def columns(self) -> dict[str, Any]:
-        """Which columns a request may leave out: the answer is the same without them."""
+        """Which columns a request may leave out: the answer is the same without each `alone`, without all `unneeded`."""
         if not hasattr(self.input, "columns"):
             return {}
         affordable = COLUMN_SECONDS * len(self.input) / max(self.seconds, 1e-3) / len(self.input.columns)
@@ -179,7 +179,7 @@ class Probe:
         every = self.ask(some.drop(columns=unneeded)) if unneeded else {"value": wanted}
         together = "value" in every and self.compare(wanted, every["value"]).same
         plain = [each if isinstance(each, int | str) else each.item() for each in unneeded]
-        return {"unneeded": plain if together else [c for c in plain if c in self.droppable]}
+        return {"alone": plain, "unneeded": plain if together else [c for c in plain if c in self.droppable]}
 
     # requests -----------------------------------------------------------------------------------------------------------
 

@@ -189,6 +189,17 @@ def test_a_median_of_the_request_is_refused_and_mended_by_the_command_that_is_to
     assert json.loads(alone.stdout) == pytest.approx([model.predict([(35.0, 7.9)])[0]])
 
 
+def test_a_label_among_the_features(home: Home, tmp_path: Path) -> None:
+    """The notebook's own score is perfect, and nobody can send such a request."""
+    data = f"{DATA}\ndf['Survived'] = [0, 1, 1, 0] * 10"
+    prepare = ("preprocess", "X = df[['Age', 'Fare', 'Survived']].fillna(30.0)")
+    path = notebook(tmp_path, IMPORTS, data, prepare, "model = LinearRegression().fit(X, df['Survived'])", PREDICT)
+    message = refused(deploy(home, path), home, status=1, code="NBD505", cell=2, line=1)
+    assert message.startswith(
+        "a request has to bring the column 'Survived', which the model is trained to predict (cell 3)"
+    )
+
+
 def test_a_key_in_a_cell(home: Home, tmp_path: Path) -> None:
     key = "ghp_" + "a1B2c3D4e5F6" * 3
     ran = deploy(home, notebook(tmp_path, IMPORTS, f"{DATA}token = '{key}'", PREPARE, FIT, PREDICT))

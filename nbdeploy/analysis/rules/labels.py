@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from nbdeploy.analysis.program import Statement
+from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.rules.requests import Requests
 from nbdeploy.analysis.rules.survey import Survey, dotted
 from nbdeploy.analysis.targets import plain_targets
 from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Severity
 
-__all__ = ["label_among_features", "label_served"]
+__all__ = ["label_among_features", "label_served", "learnt_columns"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,15 @@ class _Label:
     statement: Statement
     fit: Statement
     features: ast.expr | None
+
+
+def learnt_columns(program: Program, models: Collection[str]) -> dict[str, Statement]:
+    """Return the columns that models of these names learn to predict, each with the statement that fits the model."""
+    return {
+        each.column: each.fit
+        for each in reversed(_labels(Survey.of(program)))
+        if (each.fit.effects.defs | each.fit.effects.mutates) & set(models)
+    }
 
 
 def label_served(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from nbdeploy.analysis.rules.labels import learnt_columns
+from tests.analysis.notebooks import program_of
 from tests.analysis.rules.found import Cell, only, places
 
 DATA = "import numpy as np\nimport pandas as pd\ndf = pd.read_csv('people.csv')"
@@ -91,3 +93,10 @@ def test_features_without_the_label_are_left_alone(features: str) -> None:
     assert (
         only("NBD128", DATA + "\n" + MODELS, features, SPLIT, "model = LinearRegression().fit(X_train, y_train)") == []
     )
+
+
+def test_the_columns_that_a_named_model_learns_are_known_with_the_statement_that_fits_it() -> None:
+    program = program_of(*served("X = df.drop(columns='y')"), "other = LinearRegression().fit(X, df['z'])")
+    assert {name: fit.cell for name, fit in learnt_columns(program, {"model"}).items()} == {"y": 3}
+    assert {name: fit.cell for name, fit in learnt_columns(program, {"model", "other"}).items()} == {"y": 3, "z": 5}
+    assert learnt_columns(program, {"scaler"}) == {}
