@@ -247,6 +247,10 @@ def test_cells_are_tagged_mended_and_saved(lab: Lab, browser: Any) -> None:
     page.locator(".nbd-Deploy .nbd-Link", has_text="cell 6, line 2").click()
     page.wait_for_selector(".jp-Notebook .jp-mod-active .cm-focused")
     assert "1 / 0" in page.locator(".jp-Notebook .jp-mod-active").inner_text()
+    # Another one, that nobody waits for.
+    page.get_by_role("button", name="Deploy iris").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    see(page, ".nbd-Deploy-state[data-state=cancelled]", "nothing is left behind")
     page.close()
 
 
