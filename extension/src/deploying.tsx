@@ -1,6 +1,7 @@
 import * as React from 'react';
 
 import type { IAnswer, IDeploy, ILine } from './api';
+import { budgetOf } from './model';
 import type { IFinding, ISettings, SidebarModel } from './model';
 import { Problems } from './problems';
 
@@ -20,20 +21,23 @@ export function SettingsForm({ model }: { model: SidebarModel }): JSX.Element {
   const hints: ISettings = {
     name: model.likelyName,
     input: check?.input ?? 'found while it runs',
-    output: check?.output ?? 'found while it runs'
+    output: check?.output ?? 'found while it runs',
+    budget: 'p99_ms=20 memory_mb=512'
   };
   const told: Record<keyof ISettings, string> = {
     name: 'Name of the service',
     input: 'Variable that a request sends',
-    output: 'Variable that it gets back'
+    output: 'Variable that it gets back',
+    budget: 'Limits that the service has to keep, such as p99_ms=20 memory_mb=512'
   };
   return (
     <div className="nbd-Form">
-      {(['name', 'input', 'output'] as const).map(key => (
+      {(['name', 'input', 'output', 'budget'] as const).map(key => (
         <label key={`${model.path}:${key}`} title={told[key]}>
           <span>{key}</span>
           <Field
             value={held[key]}
+            isWrong={text => key === 'budget' && !!text.trim() && budgetOf(text) === null}
             hint={hints[key]}
             onValue={text => model.setSetting(key, text)}
           />
@@ -46,20 +50,22 @@ export function SettingsForm({ model }: { model: SidebarModel }): JSX.Element {
 interface IFieldProps {
   value: string;
   hint: string;
+  isWrong: (text: string) => boolean;
   onValue: (text: string) => void;
 }
 
 /** A text that is taken over when the field is left, or by Enter. */
-function Field({ value, hint, onValue }: IFieldProps): JSX.Element {
+function Field({ value, hint, isWrong, onValue }: IFieldProps): JSX.Element {
   const [text, setText] = React.useState(value);
   React.useEffect(() => setText(value), [value]);
-  const take = () => text.trim() !== value && onValue(text);
+  const take = () => text.trim() !== value && !isWrong(text) && onValue(text);
   return (
     <input
       className="nbd-Input"
       type="text"
       spellCheck={false}
       value={text}
+      aria-invalid={isWrong(text)}
       placeholder={hint}
       onChange={event => setText(event.target.value)}
       onBlur={take}

@@ -35,6 +35,8 @@ export interface ISettings {
   name: string;
   input: string;
   output: string;
+  /** Limits as on the command line: `p99_ms=20 memory_mb=512`. */
+  budget: string;
 }
 
 export type Checking = 'waiting' | 'checked' | 'failed';
@@ -130,7 +132,12 @@ export class SidebarModel implements IDisposable {
   get settings(): ISettings {
     const held = this._held();
     const text = (key: string) => (typeof held[key] === 'string' ? (held[key] as string) : '');
-    return { name: text('name'), input: text('input'), output: text('output') };
+    return {
+      name: text('name'),
+      input: text('input'),
+      output: text('output'),
+      budget: budgetText(held['budget'])
+    };
   }
 
   /** The name that a deploy takes where the notebook holds none: of its file. */
@@ -142,7 +149,8 @@ export class SidebarModel implements IDisposable {
 
   setSetting(key: keyof ISettings, value: string): void {
     const { [key]: _, ...rest } = this._held();
-    const held = value.trim() ? { ...rest, [key]: value.trim() } : rest;
+    const said = key === 'budget' ? budgetOf(value) : value.trim() || null;
+    const held: PartialJSONObject = said === null ? rest : { ...rest, [key]: said };
     if (Object.keys(held).length) {
       this._panel?.content.model?.setMetadata('nbdeploy', held);
     } else {
@@ -504,6 +512,24 @@ export function firstLine(source: string): string {
     lines.find(each => each) ??
     ''
   );
+}
+
+/** The limits that a text names; null where it names none, or something that is no limit. */
+export function budgetOf(text: string): Record<string, number> | null {
+  const limits = text
+    .trim()
+    .split(/[\s,]+/)
+    .filter(each => each)
+    .map(each => /^(\w+)=(\d+\.?\d*|\.\d+)$/.exec(each));
+  if (!limits.length || limits.includes(null)) {
+    return null;
+  }
+  return Object.fromEntries(limits.map(each => [each![1]!, Number(each![2])]));
+}
+
+function budgetText(held: unknown): string {
+  const limits = typeof held === 'object' && held !== null ? Object.entries(held) : [];
+  return limits.map(([limit, value]) => `${limit}=${String(value)}`).join(' ');
 }
 
 function said(reason: unknown): string {

@@ -233,12 +233,21 @@ def test_cells_are_tagged_mended_and_saved(lab: Lab, browser: Any) -> None:
     finding.get_by_role("button", name="Apply fix").click()
     page.locator(".nbd-Problem", has_text="train_test_split").wait_for(state="detached")
     see(page, ".nbd-Path-end", "answer")
+    # Settings: half a limit is none yet.
+    budget = page.get_by_label("budget")
+    budget.fill("p99_ms")
+    assert budget.get_attribute("aria-invalid") == "true"
+    budget.fill("p99_ms=250.5 memory_mb=900")
+    page.get_by_label("output").fill("kinds")
+    page.keyboard.press("Enter")
     page.keyboard.press("Control+s")
     deadline = time.monotonic() + 10
     expected = [[], ["parameters", "kept"], [], [], ["preprocess"], ["predict"], []]
     while saved_tags(path) != expected and time.monotonic() < deadline:
         time.sleep(0.1)
     assert saved_tags(path) == expected
+    settings = json.loads(path.read_text("utf-8"))["metadata"]["nbdeploy"]
+    assert settings == {"budget": {"p99_ms": 250.5, "memory_mb": 900}, "output": "kinds"}
     assert "random_state=" in "".join(json.loads(path.read_text("utf-8"))["cells"][2]["source"])
     # A deploy of what is on the screen: it fails in the last cell, and the way there is a click.
     page.get_by_role("button", name="Deploy iris").click()
