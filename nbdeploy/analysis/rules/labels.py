@@ -37,7 +37,10 @@ def learnt_columns(program: Program, models: Collection[str]) -> dict[str, State
 
 
 def label_served(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
-    """NBD122: served code that reads, drops or moves the column that is to be predicted."""
+    """NBD122: served code that reads the column that is to be predicted, or takes it out.
+
+    What only drops it is let be: a request may come without a column that the code drops, as the proof shows.
+    """
     columns = {each.column: each for each in reversed(_labels(survey))}
     if not columns:
         return
@@ -158,13 +161,6 @@ def _uses(node: ast.AST, dynamic: frozenset[str]) -> Iterator[tuple[str, str]]:
         case ast.Attribute(value=ast.Name(id=frame), attr=column, ctx=ast.Load()):
             if frame in dynamic:
                 yield column, "reads"
-        case ast.Call(func=ast.Attribute(value=receiver, attr="drop")) if any(
-            isinstance(each, ast.Name) and each.id in dynamic for each in walk(receiver)
-        ):
-            if not any(each.arg == "errors" for each in node.keywords):
-                named = [*node.args[:1], *(each.value for each in node.keywords if each.arg in {"columns", "labels"})]
-                texts = (each for value in named for each in walk(value) if isinstance(each, ast.Constant))
-                yield from ((each.value, "drops") for each in texts if isinstance(each.value, str))
         case ast.Call(
             func=ast.Attribute(value=ast.Name(id=frame), attr="pop"), args=[ast.Constant(value=str() as column)]
         ):
@@ -185,12 +181,31 @@ def _still_holds(survey: Survey, label: _Label, features: str) -> bool:
                 targets=[ast.Name()], value=ast.Call(func=ast.Attribute(value=ast.Name(id=root), attr="copy"))
             ) if root == label.frame:
                 pass
+            case ast.Assign(
+                targets=[ast.Name()], value=ast.Call(func=ast.Attribute(value=ast.Name(id=root), attr="drop")) as drop
+            ) if root == label.frame:
+                return _drops_others(drop, label.column) and survey.program.definition_of(
+                    root, label.fit
+                ) is survey.program.definition_of(root, label.statement)
             case _:
                 return False
     return not any(
         {features, root} & (each.effects.defs | each.effects.mutates) and _takes_columns(each.node)
         for each in survey.program.statements[: label.fit.index]
     ) and survey.program.definition_of(root, label.fit) is survey.program.definition_of(root, label.statement)
+
+
+def _drops_others(drop: ast.Call, column: str) -> bool:
+    """Tell whether a call of `drop` names columns, all by literals, and not this one."""
+    by_axis = any(each.arg == "axis" and _is_literal(each.value, (1, "columns")) for each in drop.keywords)
+    named = [each.value for each in drop.keywords if each.arg == "columns" or (each.arg == "labels" and by_axis)]
+    named += drop.args[:1] if by_axis or any(_is_literal(each, (1, "columns")) for each in drop.args[1:2]) else []
+    parts = [each for value in named for each in (value.elts if isinstance(value, ast.List | ast.Tuple) else [value])]
+    return bool(parts) and all(isinstance(each, ast.Constant) and each.value != column for each in parts)
+
+
+def _is_literal(node: ast.expr, values: tuple[object, ...]) -> bool:
+    return isinstance(node, ast.Constant) and node.value in values
 
 
 def _takes_columns(node: ast.stmt) -> bool:

@@ -26,11 +26,9 @@ def served(preprocess: str, labels: str = "y = df['y']") -> list[Cell]:
 @pytest.mark.parametrize(
     "preprocess",
     [
-        "X = df.drop('y', axis=1)",
-        "X = df.drop(columns=['name', 'y'])",
         "X = df.copy()\nX['a'] = X['a'] / X['y']",
         "X = df.fillna(0)\ntaken = X.pop('y')\nX['a'] = taken",
-        "def prepare(t):\n    return t.drop(columns='y')\nX = prepare(df)",
+        "def prepare(t):\n    return t.assign(a=t['y'])\nX = prepare(df)",
         "X = df.assign(b=df.y * 2)",
     ],
 )
@@ -49,7 +47,7 @@ def test_served_code_that_needs_the_label_is_found(preprocess: str) -> None:
     ],
 )
 def test_the_label_is_known_however_it_was_taken(labels: str) -> None:
-    assert places("NBD122", *served("X = df.drop('y', axis=1)", labels)) == [(2, 1)]
+    assert places("NBD122", *served("X = df.assign(a=df['y'])", labels)) == [(2, 1)]
 
 
 @pytest.mark.parametrize(
@@ -57,6 +55,9 @@ def test_the_label_is_known_however_it_was_taken(labels: str) -> None:
     [
         ("X = df.drop('name', axis=1)", "y = df.pop('y')"),
         ("X = df.drop('y', axis=1, errors='ignore')", "y = df['y']"),
+        ("X = df.drop('y', axis=1)", "y = df['y']"),
+        ("X = df.drop(columns=['name', 'y'])", "y = df['y']"),
+        ("def prepare(t):\n    return t.drop(columns='y')\nX = prepare(df)", "y = df['y']"),
         ("X = df[['a', 'b']]\ny = df['y']", ""),
         ("X = df.drop('y', axis=1)", "y = other['z']"),
     ],
@@ -65,7 +66,17 @@ def test_served_code_that_does_not_is_left_alone(preprocess: str, labels: str) -
     assert places("NBD122", *served(preprocess, labels)) == []
 
 
-@pytest.mark.parametrize("features", ["X = df", "X = df.copy()", "X = df\nX['b'] = 1"])
+@pytest.mark.parametrize(
+    "features",
+    [
+        "X = df",
+        "X = df.copy()",
+        "X = df\nX['b'] = 1",
+        "X = df.drop(columns=['name'])",
+        "X = df.drop('name', axis=1)",
+        "X = df.drop(labels=['name'], axis='columns')",
+    ],
+)
 def test_a_label_among_the_features_is_found(features: str) -> None:
     cells = [
         DATA + "\n" + MODELS,
@@ -80,6 +91,7 @@ def test_a_label_among_the_features_is_found(features: str) -> None:
     "features",
     [
         "X = df.drop('y', axis=1)\ny = df['y']",
+        "X = df.drop(columns=UNUSED)\ny = df['y']",
         "y = df.pop('y')\nX = df",
         "y = df['y']\ndel df['y']\nX = df",
         "y = df['y']\nX = df\nX = X.drop(columns='y')",
