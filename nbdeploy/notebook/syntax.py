@@ -200,6 +200,7 @@ class _Draft:
         if escape == "%":
             return self._line_magic(rest)
         name, _, arguments = rest.partition(" ")
+        name = name.lstrip()  # no indentation of a statement
         if escape == "/" and not name:
             raise SyntaxError("'/' must be followed by what it calls", ("<cell>", len(self.lines) + 1, 1, None))
         if escape == "/":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
@@ -112,6 +112,7 @@ def test_valid_python_passes_unchanged_but_for_blanks_on_blank_lines(source: str
 
 @settings(deadline=None, max_examples=500)
 @given(st.text(alphabet=string.printable + "é\u2028\ud800", max_size=60) | st.lists(tricky, max_size=6).map("\n".join))
+@example(";\t#")
 def test_any_text_gives_as_many_lines_of_python_or_a_syntax_error_inside_it(source: str) -> None:
     lines = source.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
     code = read(plain_python, source, SyntaxError)
