@@ -153,7 +153,7 @@ class _Binding:
             found[name] |= self._objects(name)
         before = {each.other: self._objects(each.other) for each in effects.aliases}
         before[CODE] = self._made_code()
-        again = any(each.other in found for each in effects.aliases)
+        again = any(each.other in found for each in effects.aliases) or self.statement.is_compound
         shows = _only_shows(effects, self.heap, self.now)
         growing = True
         while growing:
@@ -169,10 +169,23 @@ class _Binding:
                     found[each.name] |= others
                     continue
                 kept_by = NOTHING if shows else self._objects(each.name)  # a plot keeps what it shows for itself
-                for holder in {fresh[each.name]} if each.name in fresh else kept_by:
+                for holder in self._holders(each.name, fresh, found, kept_by):
                     growing |= self.heap.hold(holder, others, self.now)
             growing = growing and again
         return found
+
+    def _holders(
+        self, name: str, fresh: Mapping[str, int], found: Mapping[str, set[int]], kept_by: frozenset[int]
+    ) -> tuple[int, ...]:
+        """Return what holds something under a name: the value that is made anew.
+
+        A block may bind a name and change what it then is, or was before (`s = t; s[0] = a` in a loop).
+        """
+        if name not in fresh:
+            return tuple(kept_by)
+        effects = self.effects
+        changed = self.statement.is_compound and name in effects.mutates | effects.may_change
+        return (*found[name], *self._objects(name)) if changed else (fresh[name],)
 
     def _made_code(self) -> frozenset[int]:
         if self.summary is None:
