@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pickle
 import sys
 import tempfile
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -42,6 +45,11 @@ def _no_recording_goes_on() -> Iterator[None]:
     yield
     os.environ.pop("NBDEPLOY_RECORDING", None)
 
+
+# CI draws the same examples each time: what it says is about the change. New ones are looked for on developers' machines.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("NBDEPLOY_CI") == "1":
+    settings.load_profile("ci")
 
 # in CI nothing is left out silently ---------------------------------------------------------------------------------------
 
@@ -95,18 +103,31 @@ class Recorded:
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Recorded]:
-    """Record an example notebook and prove its package, the first time that a test asks for it.
-
-    Tests that use it belong to `@pytest.mark.xdist_group("recordings")`, so that one worker does it once.
-    """
+    """Record an example notebook and prove its package, the first time that a test of any worker asks for it."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "recordings"
     done: dict[str, Recorded] = {}
 
     def recorded(name: str) -> Recorded:
         if name not in done:
-            done[name] = record_and_prove(ROOT / "example_notebooks" / f"{name}.ipynb", tmp_path_factory.mktemp(name))
+            done[name] = recorded_once(name, shared / name)
         return done[name]
 
     return recorded
+
+
+def recorded_once(name: str, folder: Path) -> Recorded:
+    """Take what another worker has recorded, or do it while the others wait."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        kept = folder / "recorded.pickle"
+        if kept.is_file():
+            found: Recorded = pickle.loads(kept.read_bytes())
+            return found
+        found = record_and_prove(ROOT / "example_notebooks" / f"{name}.ipynb", folder)
+        kept.write_bytes(pickle.dumps(found))
+        return found
 
 
 def record_and_prove(notebook: Path, folder: Path) -> Recorded:

@@ -40,7 +40,7 @@ def notebook(folder: Path, *cells: str | tuple[str, str]) -> Path:
 
 
 def deploy(home: Home, path: Path, *options: object, **settings: object) -> Ran:
-    return home.nbdeploy("deploy", path, "--name", NAME, "--json", *options, **settings)
+    return home.nbdeploy("deploy", path, "--name", NAME, "--onnx", "off", "--json", *options, **settings)
 
 
 def refused(ran: Ran, home: Home, *, status: int, code: str, cell: int | None = None, line: int | None = None) -> str:

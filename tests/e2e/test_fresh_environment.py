@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
 
 from nbdeploy.packaging.search_places import search_places
-from tests.e2e.conftest import ERASED, EXAMPLES, MINUTES, Home, program, serving
+from tests.e2e.conftest import ERASED, MINUTES, program, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.conftest import Recorded
 
 
 @pytest.fixture(scope="module")
-def package(shared_home: Home, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def package(recordings: Callable[[str], Recorded], tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("elsewhere") / "package"
-    ran = shared_home.nbdeploy("export", EXAMPLES / "churn.ipynb", "--out", folder, "--json")
-    assert ran.status == 0, ran.stderr
+    shutil.copytree(recordings("churn").proven.folder, folder)
     return folder
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.conftest import Recorded
 
 HERE = Path(__file__).parent
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recordings")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

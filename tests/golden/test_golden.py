@@ -29,7 +29,7 @@ EXAMPLES = ("churn", "house_prices", "reviews")
 NOTEBOOKS = HERE.parents[1] / "example_notebooks"
 MINUTE = 60.0
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recordings")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module", params=EXAMPLES)

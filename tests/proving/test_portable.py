@@ -174,7 +174,6 @@ def test_no_family_is_served_with_a_flip(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("recordings")
 def test_the_package_of_an_example_has_the_file_and_not_the_native_model(
     recordings: Callable[[str], Recorded],
 ) -> None:
@@ -190,7 +189,6 @@ def test_the_package_of_an_example_has_the_file_and_not_the_native_model(
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("recordings")
 def test_a_model_that_can_not_be_onnx_fails_where_it_is_required(
     recordings: Callable[[str], Recorded], tmp_path: Path
 ) -> None:

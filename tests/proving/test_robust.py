@@ -26,7 +26,7 @@ _spec = importlib.util.spec_from_file_location("packages", Path(__file__).parent
 packages = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(packages)
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("recordings")]
+pytestmark = pytest.mark.slow
 
 TABLE = Schema(
     kind=Kind.TABLE,
