@@ -23,6 +23,7 @@ LIMITS = {
     "cold_start_s": "seconds from the server's start to its first ready answer",
     "size_mb": "size of the Bento in MB",
     "artifacts_mb": "size of the stored objects in MB",
+    "image_mb": "size of what an image adds to its base, the Bento and its installed requirements, in MB",
 }
 """The figures of the gate `budget` that can be limited."""
 

@@ -38,6 +38,14 @@ class Installed:
     def requires(self) -> tuple[str, ...]:
         return tuple(self.distribution.requires or ())
 
+    @property
+    def size(self) -> int:
+        """Bytes of its files, as its installer has noted them; compiled Python is not among them."""
+        import csv
+
+        rows = csv.reader((self.distribution.read_text("RECORD") or "").splitlines())
+        return sum(int(row[2]) for row in rows if len(row) > 2 and row[2].isdigit())
+
 
 @dataclass(frozen=True, slots=True)
 class Closure:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import Diagnostic, UsageError
 from nbdeploy.notebook.settings import LIMITS, unknown_limit
+from nbdeploy.packaging.installed import installed
 from nbdeploy.proving.verdict import Outcome, Verdict
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ __all__ = [
     "megabytes",
     "misses",
     "peak_memory",
+    "requirements_mb",
+    "sizes",
     "under_load",
 ]
 
@@ -82,9 +85,22 @@ def _figures(seen: Mapping[str, Any], server: ServedBento, bento: BuiltBento, pe
         **latencies(seen),
         "memory_mb": round(peak, 1),
         "cold_start_s": round(server.ready_seconds, 2),
-        "size_mb": megabytes(bento.path),
         "artifacts_mb": megabytes(bento.path / "src" / "artifacts"),
+        **sizes(bento.path),
     }
+
+
+def sizes(bento: Path) -> dict[str, float]:
+    """Return the size of a Bento's folder, and of what an image of it adds to its base, in MB."""
+    size = megabytes(bento)
+    return {"size_mb": size, "image_mb": round(size + requirements_mb(bento / "env/python/requirements.txt"), 1)}
+
+
+def requirements_mb(lock: Path) -> float:
+    """Return what the pinned requirements take on disk where they are installed, in MB; none where there is no such file."""
+    lines = lock.read_text(encoding="utf-8").splitlines() if lock.is_file() else []
+    pins = {line.split("==")[0].strip() for line in lines if "==" in line and line[:1].isalnum()}
+    return sum(each.size for name, each in installed().items() if name in pins) / 2**20
 
 
 def latencies(seen: Mapping[str, Any]) -> dict[str, Any]:

@@ -60,6 +60,7 @@ KNOWN = {
     "cold_start_s": ("start to first ready answer", "s"),
     "size_mb": ("size of the Bento", "MB"),
     "artifacts_mb": ("size of the stored objects", "MB"),
+    "image_mb": ("Bento and installed requirements", "MB"),
     "budget": ("limit asked for", ""),
     "ratio_to_last": ("ratio to the version before", "times"),
     "reason": ("why", ""),

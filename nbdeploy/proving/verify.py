@@ -14,7 +14,7 @@ from nbdeploy.errors import Diagnostic, EnvironmentProblem, GateError, UsageErro
 from nbdeploy.packaging.bento import check_installed
 from nbdeploy.progress import Event, Progress, silent
 from nbdeploy.proving.blame import Answered, Fault, Finding, Metric, Refused, Seen, fault_of, judged, places_in
-from nbdeploy.proving.budget import latencies, megabytes, under_load
+from nbdeploy.proving.budget import latencies, megabytes, sizes, under_load
 from nbdeploy.proving.clean_process import recorded_requests
 from nbdeploy.proving.contract import request_bodies
 from nbdeploy.proving.contract_file import Contract, read_contract
@@ -219,7 +219,9 @@ def _own_figures(server: ServedBento, place: Target) -> dict[str, float]:
         "cold_start_s": round(server.ready_seconds, 2),
         "artifacts_mb": megabytes(place.folder / "artifacts"),
     }
-    return {**figures, "size_mb": megabytes(place.folder.parent)} if place.kind == "bento" else figures
+    if place.kind != "bento":
+        return figures
+    return {**figures, **sizes(place.folder.parent)}
 
 
 # asking -----------------------------------------------------------------------------------------------------------------

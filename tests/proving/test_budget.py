@@ -14,7 +14,7 @@ from nbdeploy.errors import GateError, UsageError
 from nbdeploy.home import load_deployment
 from nbdeploy.notebook.settings import LIMITS
 from nbdeploy.packaging.bento import BuiltBento, build
-from nbdeploy.proving.budget import budget, check_limits
+from nbdeploy.proving.budget import budget, check_limits, requirements_mb
 from nbdeploy.proving.server import ServedBento, running
 from nbdeploy.proving.verdict import Outcome
 from nbdeploy.request import DeployRequest
@@ -69,6 +69,14 @@ def test_without_limits_everything_is_measured(sleepy: tuple[ServedBento, BuiltB
     assert figures["requests_1"] >= 10
     assert figures["memory_mb"] > 50
     assert 0 <= figures["artifacts_mb"] < figures["size_mb"] < 1
+    assert figures["image_mb"] >= figures["size_mb"]
+
+
+def test_what_the_requirements_take_on_disk_is_part_of_the_image(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.txt"
+    lock.write_text("numpy==2.0 \\\n    --hash=sha256:1\n# pandas==3\nnobody-has-this==1\n")
+    assert 10 < requirements_mb(lock) < 200
+    assert requirements_mb(tmp_path / "none.txt") == 0
 
 
 @pytest.mark.slow
