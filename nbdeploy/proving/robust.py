@@ -22,13 +22,14 @@ if TYPE_CHECKING:
 
     from nbdeploy.proving.server import ServedBento
 
-__all__ = ["robust"]
+__all__ = ["most_rows", "robust"]
 
 SECONDS = 9.0
 REPLY_SECONDS = 65.0  # a little more than the service gives itself: after these a client was left alone
 QUICK_SECONDS = 5.0  # within these a small request that is refused has to be
 LARGE = 100_000  # bytes of a body that may take longer
 COMPARED = 20_000  # bytes of a body that the package is asked again
+LARGEST_BODY = 56 * 2**20  # bytes; the service takes no more than 64 MiB
 MANY_SECONDS = 4.0  # what the request with very many rows may take, judged by the recorded ones
 PAUSE_SECONDS = 6.0  # how long memory may take to come back
 MEMORY = 0.10  # of what the server had before: as much may be left
@@ -82,7 +83,7 @@ def robust(
     began = time.monotonic()
     processes, memory = set(server.processes()), [server.memory_mb()]
     seen = _Seen(tolerance)
-    many_rows = _many_rows(server, known)
+    many_rows = most_rows(server, known)
 
     def trials() -> Iterator[Trial]:
         end = time.monotonic() + seconds
@@ -117,15 +118,16 @@ def robust(
     return _judged(seen, figures, server)
 
 
-def _many_rows(server: ServedBento, known: Known) -> int:
-    """Return how many rows the largest request has: what this model answers in a few seconds, at most 100,000."""
+def most_rows(server: ServedBento, known: Known) -> int:
+    """Return how many rows the largest request has: what a body holds and this model answers in seconds, at most 100,000."""
     if not known.by_row or not known.count:
         return MANY_ROWS
     some, seconds = 1, 0.0
     while seconds < 0.2 and some < 10_000:
         some *= 10
         seconds = post(server.address, known.body(known.some(some)[0]), REPLY_SECONDS).seconds
-    return max(1, min(MANY_ROWS, int(some * MANY_SECONDS / seconds)))
+    bytes_a_row = len(known.body(known.some(100)[0])) / 100
+    return max(1, min(MANY_ROWS, int(some * MANY_SECONDS / seconds), int(LARGEST_BODY / bytes_a_row)))
 
 
 def _send(server: ServedBento, trials: Iterator[Trial], seen: _Seen, progress: Progress, count: int) -> None:

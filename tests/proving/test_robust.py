@@ -13,7 +13,7 @@ from nbdeploy.analysis.values import ColumnSpec, Kind, Schema
 from nbdeploy.proving.clean_process import answer_bodies
 from nbdeploy.proving.client import exchange, request_bytes
 from nbdeploy.proving.fuzzing import Known
-from nbdeploy.proving.robust import robust
+from nbdeploy.proving.robust import most_rows, robust
 from nbdeploy.proving.server import ServedBento, running
 from nbdeploy.proving.verdict import Outcome, Verdict
 
@@ -91,6 +91,23 @@ def test_a_sound_package_passes(tmp_path: Path) -> None:
     verdict = asked(tmp_path / "p", PREDICT.format(fault="pass"), count=250)
     assert verdict.outcome is Outcome.PASS, verdict.reason
     assert verdict.figures["answered"] > 30
+
+
+def test_wide_rows_are_as_many_as_a_body_holds(tmp_path: Path) -> None:
+    """100,000 of these would be more than the 64 MiB that a service takes: it is right to refuse them."""
+    schema = Schema(
+        kind=Kind.TABLE,
+        type="pandas.DataFrame",
+        rows=1,
+        shape=(1, 90),
+        columns=tuple(ColumnSpec(f"pixel_{n}", "float64") for n in range(90)),
+    )
+    predict = "def predict(df):\n    return df['pixel_0'].to_numpy()\n"
+    packages.write_package(tmp_path / "p", "wide", predict, schema, packages.LABELS)
+    known = Known(schema, [{f"pixel_{n}": 1.5 for n in range(90)}], [1.5])
+    with running(tmp_path / "p") as server:
+        assert 10_000 < most_rows(server, known) < 60_000
+        assert len(known.body(known.some(most_rows(server, known))[0])) < 64 * 2**20
 
 
 def test_code_that_fails_on_an_odd_text_is_caught_with_the_servers_words(tmp_path: Path) -> None:
