@@ -110,6 +110,17 @@ def test_wide_rows_are_as_many_as_a_body_holds(tmp_path: Path) -> None:
         assert len(known.body(known.some(most_rows(server, known))[0])) < 64 * 2**20
 
 
+def test_a_refusal_that_names_a_place_inside_the_row_is_as_good(tmp_path: Path) -> None:
+    """Rows of one number each, sent one level too deep: the service names row and position."""
+    schema = Schema(kind=Kind.ARRAY, type="numpy.ndarray", rows=2, shape=(2, 1), dtype="float32")
+    predict = "def predict(X):\n    return X[:, 0] * 2.0\n"
+    packages.write_package(tmp_path / "p", "column", predict, schema, packages.LABELS)
+    known = Known(schema, [[0.5], [0.25]], [1.0, 0.5])
+    with running(tmp_path / "p") as server:
+        verdict = robust(server, known, lambda bodies: [{"predictions": None}] * len(bodies))
+    assert "NBD542" not in codes(verdict)
+
+
 def test_code_that_fails_on_an_odd_text_is_caught_with_the_servers_words(tmp_path: Path) -> None:
     fault = "if (df['name'] == '').any(): raise RuntimeError('no name')"
     verdict = asked(tmp_path / "p", PREDICT.format(fault=fault), PREDICT.format(fault="pass"), count=400)
