@@ -155,7 +155,7 @@ def _champion(name: str) -> Champion | None:
 NOT_COMPARED = Verdict(
     "better", Outcome.SKIP, "an export is not compared with a version before: `nbdeploy deploy` does that"
 )
-_MEASURED = {"NBD120", "NBD122"}  # aggregates and the order of rows: the gate `rowwise` tells whether they matter
+_MEASURED = {"NBD120", "NBD122"}  # aggregates, the label: the gates `rowwise` and `faithful` tell whether they matter
 
 
 def _warnings(program: Program) -> Iterator[Diagnostic]:

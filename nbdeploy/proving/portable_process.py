@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from nbdeploy.packaging.onnx import METHODS, Candidate, Layout, Unportable, cand
 from nbdeploy.packaging.onnx_models import OnnxModel
 from nbdeploy.proving.near_rows import edge_rows, near_rows, refusals
 from nbdeploy.proving.quantized import quantized_graph
+from nbdeploy.proving.timing import least_seconds
 from nbdeploy.proving.tracing import Untraceable
 from nbdeploy.proving.whole_path import WholeGraph, whole_graph
 
@@ -453,8 +455,8 @@ def _speeds(model: Any, converted: Any, calls: list[Call]) -> dict[str, float]:
     most = _most(calls)
     one, many = _repeated(most.rows, 1), _repeated(most.rows, MANY)
     native, fast = getattr(model, most.method), getattr(converted, most.method)
-    single = [_seconds(each, one, 0.1) for each in (native, fast)]
-    batch = [_seconds(each, many, 0.1) for each in (native, fast)]
+    single = [least_seconds(partial(each, one)) for each in (native, fast)]
+    batch = [least_seconds(partial(each, many)) for each in (native, fast)]
     return {
         "native_us_at_1_row": round(single[0] * 1e6, 1),
         "onnx_us_at_1_row": round(single[1] * 1e6, 1),
@@ -468,18 +470,6 @@ def _repeated(rows: Any, count: int) -> Any:
     if hasattr(rows, "iloc"):
         return rows.iloc[positions]
     return [rows[each] for each in positions] if isinstance(rows, list) else rows[positions]
-
-
-def _seconds(ask: Any, rows: Any, budget: float) -> float:
-    """Return the least time of one call, among at least three and as many as the budget allows."""
-    ask(rows)
-    best, spent, count = float("inf"), 0.0, 0
-    while count < 3 or (spent < budget and count < 200):
-        began = time.perf_counter()
-        ask(rows)
-        took = time.perf_counter() - began
-        best, spent, count = min(best, took), spent + took, count + 1
-    return best
 
 
 if __name__ == "__main__":

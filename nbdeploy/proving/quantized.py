@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import Any
 
 from nbdeploy.packaging.onnx_quantize import quantized
+from nbdeploy.proving.timing import least_seconds
 from nbdeploy.proving.whole_path import WholeGraph, fed, session_of
 
 __all__ = ["quantized_graph"]
@@ -30,7 +31,9 @@ def quantized_graph(whole: WholeGraph, rows: Any) -> tuple[bytes, dict[str, Any]
     figures |= {"bytes": len(content), "size_ratio": round(len(content) / len(whole.content), 4)}
     for name, count in (("speedup_at_1_row", 1), ("speedup_at_1000_rows", MANY)):
         some = {key: values[[each % len(values) for each in range(count)]] for key, values in asked.items()}
-        figures[name] = round(_seconds(exact, some) / _seconds(small, some), 2)
+        figures[name] = round(
+            least_seconds(partial(exact.run, None, some)) / least_seconds(partial(small.run, None, some)), 2
+        )
     return content, figures
 
 
@@ -51,14 +54,3 @@ def _differences(whole: WholeGraph, exact: list[Any], small: list[Any]) -> dict[
         "largest_difference": float(np.nanmax(every)),
         "mean_difference": float(np.nanmean(every)),
     }
-
-
-def _seconds(session: Any, asked: dict[str, Any], budget: float = 0.1) -> float:
-    """Return the least time of one call, among at least three and as many as the budget allows."""
-    best, spent, count = float("inf"), 0.0, 0
-    while count < 3 or (spent < budget and count < 200):
-        began = time.perf_counter()
-        session.run(None, asked)
-        took = time.perf_counter() - began
-        best, spent, count = min(best, took), spent + took, count + 1
-    return best
