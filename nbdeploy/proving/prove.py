@@ -78,7 +78,7 @@ def prove(
     """
     proof = _judged(Proof(), reproduce(recording), allowed, clock)
     native = _asked(recording, wishes, folder, clock)
-    _stop_early(proof, _answers(recording, native), allowed, clock)
+    _stop_early(proof, native.verdicts, allowed, clock)
     found, chosen = _ported(recording, native, folder, onnx, clock)
     look = partial(inspected, allowed=allowed, audit=audit)
     package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
@@ -86,26 +86,23 @@ def prove(
         found = stays_native(f"the package's tests fail with ONNX: {verdict.reason}", onnx)
         chosen = native
         package, verdict, seen = _finished(recording, chosen, found, proof, folder, clock, limits, look)
-    for each in (*_answers(recording, chosen), found.verdict, verdict, safe(seen)):
+    for each in (*chosen.verdicts, found.verdict, verdict, safe(seen)):
         proof = _judged(proof, each, allowed, clock)
     return Proven(package, folder, proof, chosen.requests)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """A package by its wishes, and what the probe saw when it was asked."""
+    """A package by its wishes, what the probe saw when it was asked, and what the gates say of that."""
 
     wishes: Wishes
     report: dict[str, Any]
+    verdicts: tuple[Verdict, Verdict]  # faithful, rowwise
 
     @property
     def requests(self) -> Mapping[str, Any]:
         requests: Mapping[str, Any] = self.report.get("requests", NOTHING_ASKED)
         return requests
-
-
-def _answers(recording: Recording, asked: _Asked) -> tuple[Verdict, Verdict]:
-    return faithful(asked.report, recording), rowwise(asked.report, recording)
 
 
 def _stop_early(proof: Proof, verdicts: Iterable[Verdict], allowed: frozenset[str], clock: Clock) -> None:
@@ -120,7 +117,7 @@ def _ported(
     recording: Recording, native: _Asked, folder: Path, onnx: OnnxWish, clock: Clock
 ) -> tuple[Portable, _Asked]:
     """Choose the models to serve as ONNX, and ask the package with them: by the strict tolerance, then by the wished one."""
-    if any(each.outcome is Outcome.FAIL for each in _answers(recording, native)):
+    if any(each.outcome is Outcome.FAIL for each in native.verdicts):
         return Portable(Verdict("portable", Outcome.SKIP, "the package with the native models has a fault")), native
     clock.progress(Event("portable", "start", "converting the models to ONNX and comparing", part_of="prove"))
     with clock.stage("prove", "converting the models to ONNX and comparing"):
@@ -131,7 +128,7 @@ def _ported(
     for tolerance in (STRICT, found.tolerance):
         wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance, whole=found.whole)
         asked = _settled(recording, wishes, folder, clock)
-        failed = [each for each in _answers(recording, asked) if each.outcome is Outcome.FAIL]
+        failed = [each for each in asked.verdicts if each.outcome is Outcome.FAIL]
         if not failed:
             return found, asked
         why = f"the package's answers are others with ONNX: {failed[0].reason}"
@@ -150,7 +147,7 @@ def _finished(
 ) -> tuple[Package, Verdict, Gathered]:
     """Write the package as it is to be, with its contract, and run its tests; look through it while they run."""
     with clock.stage("export", "writing the package"):
-        for each in (*_answers(recording, asked), found.verdict):
+        for each in (*asked.verdicts, found.verdict):
             proof += each
         wishes = asked.wishes
         contract = contract_of(export(recording, wishes), recording, asked.requests, proof, limits, wishes.segments)
@@ -280,7 +277,8 @@ def _settled(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -
         confirmed = _confirmed(wishes.optional, report)
         if not lacking and confirmed == wishes.optional:
             unneeded = frozenset(report.get("columns", {}).get("unneeded", ()))
-            return _Asked(replace(wishes, unneeded=unneeded), report)
+            verdicts = faithful(report, recording), rowwise(report, recording)
+            return _Asked(replace(wishes, unneeded=unneeded), report, verdicts)
         wishes = replace(wishes, roots=wishes.roots | lacking, optional=confirmed)
 
 
