@@ -177,7 +177,7 @@ FOLDER = Path(os.environ.get("{variable}") or Path(__file__).resolve().parent.pa
 MANIFEST_VERSION = {version}
 
 
-class ArtifactProblem(Exception):
+class ArtifactProblem(RuntimeError):
     """A file is missing, is not the one that was recorded, or is described in a way that this code does not know."""
 
 

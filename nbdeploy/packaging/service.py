@@ -124,7 +124,9 @@ def _predict_body(by_row: bool) -> str:
     call = """\
 try:
     output = predict(value)
-except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+except SYSTEM_FAULTS:
+    raise
+except Exception as error:  # of this very input, whatever library raised it
     logger.exception("the model refused a request that its schema allows")
     return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
 """

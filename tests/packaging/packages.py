@@ -37,10 +37,15 @@ MIXED = Schema(
 MIXED_PREDICT = '''
 import numpy as np
 
+class FormulaError(Exception):
+    """Stands for a library's own, such as patsy's or LightGBM's."""
+
 def predict(df):
     """Depends on every column, so that a column read wrongly is seen."""
     if (df["Name"] == "boom").any():
         raise ValueError("no such passenger")
+    if (df["Name"] == "stranger").any():
+        raise FormulaError("no such level")
     if (df["Name"] == "crash").any():
         raise RuntimeError("broken artifact")
     if (df["Name"] == "short").any():

@@ -199,6 +199,7 @@ def test_bentomls_own_routes_and_the_contract_answer(mixed_server: ServedBento) 
         (b"[" * 100_000, 400),
         (b" " * (64 * 1024 * 1024 + 1), 413),
         (json.dumps({"rows": [{**ROW, "Name": "boom"}]}).encode(), 422),
+        (json.dumps({"rows": [{**ROW, "Name": "stranger"}]}).encode(), 422),
     ],
     ids=lambda value: repr(value[:30]) if isinstance(value, bytes) else str(value),
 )
@@ -207,6 +208,13 @@ def test_a_bad_body_is_never_a_server_error(mixed_server: ServedBento, body: byt
     assert answer.status == status
     assert answer.json["error"]
     assert all(each.keys() == {"row", "field", "message"} for each in answer.json["problems"])
+
+
+def test_what_a_library_raises_of_the_input_is_told_and_counted(mixed_server: ServedBento) -> None:
+    answer = predict(mixed_server, {"rows": [{**ROW, "Name": "stranger"}]})
+    assert answer.json["error"] == "the model can't answer this input: FormulaError: no such level"
+    assert 'http_response_code="422"' in ask(mixed_server, "/metrics").body.decode()
+    assert "FormulaError: no such level" in mixed_server.log_tail(60)
 
 
 def test_any_content_type_is_read_as_json_and_pickle_is_refused(mixed_server: ServedBento) -> None:

@@ -60,6 +60,7 @@ SILENCE_SECONDS = 5.0  # between two pieces of it no more than these
 ANSWER_SECONDS = 60  # for all of a request
 MAX_AT_ONCE = 64  # requests that are read, waiting or being answered
 LARGE_BODY = 1024 * 1024  # bytes: the memory that such a request took is given back
+SYSTEM_FAULTS = (ImportError, MemoryError, OSError, RuntimeError, SystemError)  # these stay a 500 when predict raises them
 CONTRACT = (Path(__file__).parent / "contract.json").read_bytes()
 OPEN = {"/healthz", "/livez", "/readyz", "/metrics"}  # for who runs the service: they ask for no key
 KEY_VARIABLE = "CHURN_API_KEY"
@@ -194,7 +195,9 @@ def answered(body: bytes) -> Response:
         return respond({"predictions": [], "version": version()})
     try:
         output = predict(value)
-    except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except SYSTEM_FAULTS:
+        raise
+    except Exception as error:  # of this very input, whatever library raised it
         logger.exception("the model refused a request that its schema allows")
         return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
     if rows_of(output) != len(sent):

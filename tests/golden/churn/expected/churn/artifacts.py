@@ -27,7 +27,7 @@ FOLDER = Path(os.environ.get("CHURN_ARTIFACTS") or Path(__file__).resolve().pare
 MANIFEST_VERSION = 1
 
 
-class ArtifactProblem(Exception):
+class ArtifactProblem(RuntimeError):
     """A file is missing, is not the one that was recorded, or is described in a way that this code does not know."""
 
 
