@@ -26,6 +26,7 @@ from nbdeploy.packaging.sbom import sbom
 from nbdeploy.packaging.service import bentofile, schema_module, service_module
 from nbdeploy.packaging.stages import handed_over, predict_module, preprocess_module
 from nbdeploy.packaging.symbols import Symbols, name_symbols
+from nbdeploy.packaging.tables import tables_module
 from nbdeploy.packaging.tests_tree import recorded_values, test_files
 from nbdeploy.packaging.text import indented
 from nbdeploy.packaging.tolerance import STRICT, Tolerance
@@ -87,6 +88,8 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     answer = path.output.observation.schema
     texts = {f"{module}/{file}": text for file, text in _modules(recording, symbols, wishes).items() if text}
     texts[f"{module}/schema.py"] = schema_module(module, schema, answer, single=_is_single(schema))
+    if schema.kind in {Kind.TABLE, Kind.SERIES}:  # pandas is there, and brings pyarrow along
+        texts[f"{module}/tables.py"] = tables_module(module, schema, answer)
     texts["service.py"] = service_module(
         module, wishes.name, schema, answer, _example(wishes.contract, schema), single=_is_single(schema)
     )

@@ -113,6 +113,8 @@ def _files(recording: Recording, wishes: Wishes) -> Iterator[str]:
     yield f"| `{module}/artifacts.py` | reads the fitted objects from `artifacts/`, and writes new ones |"
     if wishes.converted:
         yield f"| `{module}/onnx_models.py` | answers with the models that are ONNX files, as the fitted ones did |"
+    if path.input.observation.schema.kind in {Kind.TABLE, Kind.SERIES}:
+        yield f"| `{module}/tables.py` | the same from Arrow tables, for many rows: batch jobs, Spark |"
     yield f"| `{module}/pipeline.py` | the command line |"
     if wishes.whole:
         yield "| `edge/` | the whole way from a request to its answer as one ONNX graph, for browsers and other languages |"

@@ -5,15 +5,14 @@ The functions are taken from `templates/schema.py.txt`, only those that the obse
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from nbdeploy.analysis.values import ROW_KINDS, ColumnSpec, Kind, Schema
 from nbdeploy.errors import ArtifactError, Diagnostic
+from nbdeploy.packaging.parts import needed, parts
 
 __all__ = ["RequestField", "parse_name", "request_field", "request_fields", "schema_module"]
 
@@ -140,39 +139,12 @@ def _head(body: str) -> str:
 
 def _taken(roots: tuple[str, ...]) -> tuple[str, str]:
     """Return the template's functions that the roots need: the readers, which the columns name, and what uses them."""
-    parts = _parts()
-    needed: set[str] = set()
-    waiting = list(roots)
-    while waiting:
-        name = waiting.pop()
-        if name not in needed:
-            needed.add(name)
-            waiting += parts[name].names & parts.keys()
-    names = list(parts)
-    border = names.index("parse_rows")
-    first = [parts[name].text for name in names[:border] if name in needed]
-    return "\n\n\n".join(first), "\n\n\n".join(parts[name].text for name in names[border:] if name in needed)
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A class or function of the template: its text and the names that it uses."""
-
-    text: str
-    names: frozenset[str]
-
-
-@cache
-def _parts() -> dict[str, _Part]:
-    text = TEMPLATE.read_text(encoding="utf-8")
-    return {
-        node.name: _Part(
-            ast.get_source_segment(text, node) or "",
-            frozenset(each.id for each in ast.walk(node) if isinstance(each, ast.Name)) - {node.name},
-        )
-        for node in ast.parse(text).body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
-    }
+    known = parts(TEMPLATE)
+    border = list(known).index("parse_rows")
+    readers = set(list(known)[:border])
+    names = needed(known, roots)
+    before = [known[name].text for name in names if name in readers]
+    return "\n\n\n".join(before), "\n\n\n".join(known[name].text for name in names if name not in readers)
 
 
 @dataclass(frozen=True, slots=True)
