@@ -13,7 +13,9 @@ from nbdeploy.errors import Diagnostic, Severity, UsageError
 from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
 from nbdeploy.frontends.command import Answer, Command
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
+from nbdeploy.frontends.package_folder import module_of
 from nbdeploy.frontends.retraining import retrain, retrain_options
+from nbdeploy.frontends.streaming import stream, stream_options
 from nbdeploy.frontends.verifying import verify, verify_options
 
 if TYPE_CHECKING:
@@ -99,18 +101,6 @@ def run(options: argparse.Namespace, stdout: TextIO) -> Answer:
     status = subprocess.run(command, cwd=options.folder, stdout=out, check=False).returncode
     document = {"ok": status == 0, "package": str(options.folder), "stage": options.stage, "status": status}
     return Answer(document, lambda console: None, status if status in (0, 2) else 1)
-
-
-def module_of(folder: Path) -> str:
-    """Return the import name of the exported package in `folder`, as its contract states it."""
-    import json
-
-    try:
-        return str(json.loads((folder / "contract.json").read_text("utf-8"))["module"])
-    except (OSError, ValueError, LookupError, TypeError) as error:
-        message = f"{folder} is not an exported package: no contract.json that names its module ({error})"
-        fix = "give the folder that `nbdeploy export` wrote, or the package that `nbdeploy show NAME` names"
-        raise UsageError(Diagnostic(code="NBD705", message=message, fix=fix)) from None
 
 
 def serve_options(parser: argparse.ArgumentParser) -> None:
@@ -226,6 +216,8 @@ COMMANDS = (
             "nbdeploy run titanic train", run_options, run),
     Command("serve", "serve a deployed Bento on this machine, in the foreground",
             "nbdeploy serve titanic --port 3000", serve_options, serve),
+    Command("stream", "answer the messages of a broker with a deployed package: NATS, Redis, RabbitMQ, Kafka",
+            "nbdeploy stream titanic --broker nats://localhost:4222 --in passengers --out survivals", stream_options, stream),
     Command("retrain", "train a deployed package anew, and see whether that makes the deployed model",
             "nbdeploy retrain titanic --check", retrain_options, retrain),
     Command("verify", "hold a package, a Bento or a running service to its contract, and say whose fault a fault is",

@@ -22,6 +22,12 @@ PLUGINS = {
         "numpy"
     },  # what stands for arrays has numpy's own operators; run in a process of its own
     "proving/tracing/tensor.py": {"numpy"},
+    # The worker is copied as it is, and reads as if it had been written for the package; nbdeploy itself imports none of it.
+    "operating/worker/answering.py": {"pydantic_core"},
+    "operating/worker/kafka.py": {"faststream"},
+    "operating/worker/nats.py": {"faststream", "nats"},
+    "operating/worker/rabbit.py": {"faststream"},
+    "operating/worker/redis.py": {"faststream", "redis"},
 }
 PURE = ("notebook", "analysis")
 # No `__all__` where each file has the same names by protocol, or is run and not imported.

@@ -1,0 +1,245 @@
+"""`nbdeploy stream` with real brokers: killed workers, dead letters, drained workers; what a careless user does."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from nbdeploy.errors import EnvironmentProblem, UsageError
+from nbdeploy.operating.stream import Stream, emit_worker, start_of
+from tests.e2e.conftest import free_port
+from tests.operating.streams import expected, mixed_package, row, server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MESSAGES = 3000
+BAD = 1234
+SECONDS = 120.0
+
+
+class Nats:
+    """A client that knows NATS alone: it sends rows, and reads answers."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def __aenter__(self) -> Nats:
+        import nats
+
+        self.client = await nats.connect(self.url)
+        self.jetstream = self.client.jetstream()
+        await self.jetstream.add_stream(name="all", subjects=["rows", "rows.dead", "answers"])
+        self.subscriptions: dict[str, Any] = {}
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.close()
+
+    async def send(self, bodies: list[bytes]) -> None:
+        for start in range(0, len(bodies), 500):
+            await asyncio.gather(*(self.jetstream.publish("rows", each) for each in bodies[start : start + 500]))
+
+    async def read(self, topic: str) -> list[dict[str, Any]]:
+        if topic not in self.subscriptions:
+            self.subscriptions[topic] = await self.jetstream.pull_subscribe(topic, f"reads-{topic.replace('.', '-')}")
+        try:
+            found = await self.subscriptions[topic].fetch(1000, timeout=1)
+        except TimeoutError:
+            return []
+        for each in found:
+            await each.ack()
+        return [json.loads(each.data) for each in found]
+
+    async def unacknowledged(self) -> int:
+        found = await self.jetstream.consumer_info("all", "mixed")
+        return int(found.num_pending + found.num_ack_pending)
+
+
+class Redis:
+    """A client that knows Redis alone."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    async def __aenter__(self) -> Redis:
+        from redis.asyncio import from_url
+
+        self.client = from_url(self.url)
+        self.last: dict[str, Any] = {}
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.client.aclose()
+
+    async def send(self, bodies: list[bytes]) -> None:
+        async with self.client.pipeline(transaction=False) as together:
+            for each in bodies:
+                together.xadd("rows", {"data": each})
+            await together.execute()
+
+    async def read(self, topic: str) -> list[dict[str, Any]]:
+        found = await self.client.xread({topic: self.last.get(topic, "0")}, count=1000, block=1000)
+        entries = found[0][1] if found else []
+        if entries:
+            self.last[topic] = entries[-1][0]
+        return [json.loads(fields[b"__data__"]) for _, fields in entries]
+
+    async def unacknowledged(self) -> int:
+        (group,) = await self.client.xinfo_groups("rows")
+        return int(group["pending"] + group["lag"])
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return mixed_package(tmp_path_factory.mktemp("package"))
+
+
+@pytest.fixture(params=["nats", "redis"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nats | Redis]:
+    port = free_port()
+    if request.param == "nats":
+        with server(["nats-server", "-js", "-sd", str(tmp_path), "-a", "127.0.0.1", "-p", str(port)], port):
+            yield Nats(f"nats://127.0.0.1:{port}")
+    else:
+        with server(["redis-server", "--port", str(port), "--save", "", "--dir", str(tmp_path)], port):
+            yield Redis(f"redis://127.0.0.1:{port}")
+
+
+@contextmanager
+def worker(package: Path, url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run `nbdeploy stream` until the block ends."""
+    command = [
+        sys.executable,
+        "-m",
+        "nbdeploy.frontends.cli",
+        "stream",
+        str(package),
+        "--in",
+        "rows",
+        "--out",
+        "answers",
+    ]
+    with log.open("ab") as out:
+        process = subprocess.Popen(
+            [*command, "--patience", "2", "--json"],
+            env={**os.environ, "NBDEPLOY_BROKER": url},
+            stdout=subprocess.DEVNULL,
+            stderr=out,
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+def test_every_message_is_answered_once_though_the_worker_is_killed(
+    package: Path, broker: Nats | Redis, tmp_path: Path
+) -> None:
+    sent = [{**row(number), "key": number} for number in range(MESSAGES)]
+    sent[BAD]["Embarked"] = "Narnia"
+    asyncio.run(killed_and_drained(package, broker, tmp_path / "log", [json.dumps(each).encode() for each in sent]))
+
+
+async def killed_and_drained(package: Path, broker: Nats | Redis, log: Path, bodies: list[bytes]) -> None:
+    found: dict[int, list[Any]] = {}
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(broker)
+        await broker.send(bodies[: MESSAGES // 2])
+        with worker(package, broker.url, log):
+            await until(found, 300, broker, log)  # in the middle of its work, it is killed
+        await broker.send(bodies[MESSAGES // 2 :])
+        with worker(package, broker.url, log) as second:
+            await until(found, MESSAGES - 1, broker, log)
+            second.send_signal(signal.SIGTERM)
+            assert second.wait(30) == 0, log.read_text()
+        (letter,) = await broker.read("rows.dead")
+        assert await broker.unacknowledged() == 0
+        assert await broker.read("answers") == []
+    assert {key: answers[0] for key, answers in found.items()} == {
+        key: [expected(key)] for key in range(MESSAGES) if key != BAD
+    }
+    assert {len(answers) for answers in found.values()} == {1}
+    assert (letter["key"], letter["problems"][0]["row"], letter["problems"][0]["field"]) == (BAD, 0, "Embarked")
+    assert "one of the known categories" in letter["error"]
+
+
+async def until(found: dict[int, list[Any]], count: int, broker: Nats | Redis, log: Path) -> None:
+    """Read answers until there are so many keys."""
+    async with asyncio.timeout(SECONDS):
+        while len(found) < count:
+            for each in await broker.read("answers"):
+                found.setdefault(each["key"], []).append(each["predictions"])
+    assert "Traceback" not in log.read_text()
+
+
+def stream(package: Path, **changed: Any) -> Stream:
+    asked = {"broker": "nats://127.0.0.1:9", "topic": "rows", "out": "answers", "dead": "rows.dead", "options": {}}
+    return Stream(package, **{**asked, **changed})
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "code", "words"),
+    [
+        ({"broker": "localhost:4222"}, UsageError, "NBD661", "nats://HOST:4222"),
+        ({"broker": "natts://localhost"}, UsageError, "NBD661", "did you mean 'nats'"),
+        ({"broker": "nats://ann:secret@"}, EnvironmentProblem, "NBD662", "no broker answers"),
+        ({"out": "rows"}, UsageError, "NBD663", "--in and --out are both 'rows'"),
+        ({"dead": "answers"}, UsageError, "NBD663", "--out and --dead are both 'answers'"),
+        ({}, EnvironmentProblem, "NBD662", "no broker answers at 127.0.0.1:9"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_starts(
+    package: Path, changed: dict[str, str], error: type[Exception], code: str, words: str
+) -> None:
+    with pytest.raises(error, match=code) as raised:
+        start_of(stream(package, **changed))
+    assert words in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_the_brokers_password_is_never_shown(package: Path) -> None:
+    assert stream(package, broker="nats://ann:secret@broker:4222").shown == "nats://broker:4222"
+
+
+def test_a_missing_client_is_told_with_the_command_that_installs_it(
+    package: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(EnvironmentProblem, match=r"NBD660[\s\S]*pip install 'faststream\[kafka\]'"):
+        start_of(stream(package, broker="kafka://127.0.0.1:9"))
+
+
+def test_the_emitted_worker_needs_no_nbdeploy_and_holds_the_one_broker(package: Path, tmp_path: Path) -> None:
+    target = emit_worker(package, "redis://somewhere", tmp_path)
+    assert sorted(each.name for each in target.iterdir()) == [
+        "__init__.py",
+        "__main__.py",
+        "answering.py",
+        "line.py",
+        "messages.py",
+        "redis.py",
+        "requirements.txt",
+    ]
+    assert "faststream[redis]==" in (target / "requirements.txt").read_text()
+    assert not [each for each in target.glob("*.py") if "nbdeploy" in each.read_text()]
+    assert emit_worker(package, "redis://somewhere", tmp_path) == target  # again, over its own
+
+
+def test_a_folder_of_somebody_else_is_left_alone(package: Path, tmp_path: Path) -> None:
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "worker" / "precious.txt").write_text("mine")
+    with pytest.raises(UsageError, match="NBD664"):
+        emit_worker(package, "redis://somewhere", tmp_path)
+    assert (tmp_path / "worker" / "precious.txt").read_text() == "mine"
