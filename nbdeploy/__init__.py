@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from nbdeploy.home import list_deployments, load_deployment
+    from nbdeploy.operating.diff import Difference, diff
     from nbdeploy.operating.retrain import Retrained, check_training
     from nbdeploy.progress import Event, Progress
     from nbdeploy.proving.report import Report
@@ -36,6 +37,7 @@ __all__ = [
     "DeployRequest",
     "Deployment",
     "Diagnostic",
+    "Difference",
     "EnvironmentProblem",
     "Event",
     "GateError",
@@ -56,6 +58,7 @@ __all__ = [
     "check",
     "check_training",
     "deploy",
+    "diff",
     "export",
     "list_deployments",
     "load_deployment",
@@ -81,6 +84,7 @@ _HOMES = {
         "UsageError",
     ),
     "nbdeploy.home": ("list_deployments", "load_deployment"),
+    "nbdeploy.operating.diff": ("Difference", "diff"),
     "nbdeploy.operating.retrain": ("Retrained", "check_training"),
     "nbdeploy.progress": ("Event", "Progress"),
     "nbdeploy.proving.report": ("Report",),

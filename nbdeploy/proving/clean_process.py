@@ -15,10 +15,12 @@ from nbdeploy.errors import Diagnostic, GateError
 from nbdeploy.packaging.installed import installed
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.schema import parse_name, request_field
+from nbdeploy.proving.contract_file import Contract
 from nbdeploy.recording.recording import Recording
 
 __all__ = [
     "answer_bodies",
+    "answers_of",
     "ask_package",
     "measured_metric",
     "process_environment",
@@ -71,6 +73,21 @@ def answer_bodies(folder: Path, package: Package, bodies: Sequence[bytes]) -> li
         "field": request_field(package.input),
     }
     report = _run(folder, package, job)
+    return report.get("answers") or [{"error": report.get("problem", "nothing")} for _ in bodies]
+
+
+def answers_of(folder: Path, contract: Contract, bodies: Sequence[bytes]) -> list[dict[str, Any]]:
+    """Ask a package on disk as `answer_bodies` does. Raises GateError NBD500: it broke down."""
+    job = {
+        "action": "answer",
+        "package": str(folder.resolve()),
+        "module": contract.module,
+        "absent": [],
+        "bodies": [each.decode() for each in bodies],
+        "parse": parse_name(contract.input),
+        "field": contract.sent_as,
+    }
+    report = _reported(folder, job)
     return report.get("answers") or [{"error": report.get("problem", "nothing")} for _ in bodies]
 
 
