@@ -11,7 +11,7 @@ import io
 import math
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nbdeploy.analysis.imported import BUILTINS
@@ -104,7 +104,7 @@ class Measuring:
         function = text.partition("(")[0] if needed.endswith(kind) else ""
         made = Measure(kind, greater, name, answers, text, imports=(needed,), function=function)
         value = self._value(made, labels)
-        return None if isinstance(value, str) else _valued(made, value)
+        return None if isinstance(value, str) else replace(made, value=value)
 
     @property
     def reason(self) -> str:
@@ -113,13 +113,16 @@ class Measuring:
     def _tried(self, call: MetricCall) -> Iterator[tuple[Measure, Observation]]:
         """Yield the ways to write a call as a function of labels and answers."""
         seen = self.seen.get(_key(call), {})
-        told = list(seen.get("arguments", ()))
-        values = [_observation(each) for each in told if each is not None]
-        if len(values) != (1 if call.method else 2) or not isinstance(seen.get("value"), float):
+        values = [each and Observation.from_json(each) for each in seen.get("arguments", ())]
+        hidden = call.inside is not None and not call.inside.returned  # what the metric gives is not seen then
+        if sum(map(bool, values)) != sum(each != "" for each in call.watched[1]):
+            return
+        if not hidden and not isinstance(seen.get("value"), float):
             return
         where = f"{call.function} in cell {call.statement.cell}"
-        for place in range(len(values)):
-            labels = values[place]
+        for place, labels in enumerate(values):
+            if labels is None:
+                continue
             if labels.digest is None or labels.problem or labels.schema.rows != self.output.observation.schema.rows:
                 self.reasons.append(f"{where} compares {labels.schema}, not a label for each answer")
                 continue
@@ -127,7 +130,9 @@ class Measuring:
             if not written:
                 self.reasons.append(f"{where} is not computed from {self.output.label} alone, row by row")
             for each in written:
-                yield _valued(each, seen["value"]), labels
+                value = self._value(each, labels) if hidden else seen["value"]
+                if not isinstance(value, str):
+                    yield replace(each, value=value), labels
 
     def _as_score(self, call: MetricCall, labels: Observation) -> list[Measure]:
         """`model.score(X, y)` is the accuracy of a classifier and R² of a regressor: the recorded number tells which."""
@@ -149,12 +154,15 @@ class Measuring:
             for function in ("accuracy_score", "r2_score")
         ]
 
-    def _written(self, call: MetricCall, place: int, values: list[Observation]) -> list[Measure]:
+    def _written(self, call: MetricCall, place: int, values: list[Observation | None]) -> list[Measure]:
         assert call.arguments is not None
         name = self._labels_name(call.arguments[place])
         answers = self._answers_name(name)
         draft = _Draft(self.program, self.observed, self.output, name, answers)
-        same = values[1 - place].digest == self.output.observation.digest
+        other = values[1 - place]  # None: made where nobody looks, so the number alone tells whether it is the output
+        same = other is None or other.digest == self.output.observation.digest
+        if not same and call.inside is not None and not call.inside.returned:
+            return []
         score = answers if same else draft.expression(call.arguments[1 - place], call.statement)
         function = draft.expression(call.call.func, call.statement)
         options = [(each.arg, draft.expression(each.value, call.statement)) for each in call.options]
@@ -283,14 +291,4 @@ def _imported(statement: ast.Import | ast.ImportFrom, name: str) -> str:
 
 
 def _key(call: MetricCall) -> str:
-    return f"{':'.join(map(str, call.statement.place))} {ast.dump(call.call)}"
-
-
-def _observation(told: dict[str, Any]) -> Observation:
-    return Observation.from_json(told)
-
-
-def _valued(measure: Measure, value: float) -> Measure:
-    from dataclasses import replace
-
-    return replace(measure, value=value)
+    return f"{':'.join(map(str, call.statement.place))} {ast.dump(call.watched[0])}"

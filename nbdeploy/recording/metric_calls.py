@@ -1,4 +1,7 @@
-"""Where the notebook measures how good its answers are: calls of scikit-learn's metrics, and of `model.score`."""
+"""Where the notebook measures how good its answers are: calls of scikit-learn's metrics, and of `model.score`.
+
+A call in a function of the notebook's own counts as one at the place where that function is called.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.notebook.cells import Role
+from nbdeploy.recording.own_metrics import computed_by
 
 __all__ = ["MetricCall", "chained", "is_greater_better", "looked_at", "metric_calls"]
 
@@ -21,13 +25,30 @@ NO_LABELS = frozenset({"silhouette_score", "calinski_harabasz_score", "davies_bo
 
 
 @dataclass(frozen=True, slots=True)
+class Inside:
+    """The call of the notebook's own function that computes a metric, and where in it the two compared values stand.
+
+    "" stands for answers that the function makes itself. `returned` says that the call gives the metric's value.
+    """
+
+    call: ast.Call
+    slots: tuple[int | str, int | str]
+    returned: bool
+
+
+@dataclass(frozen=True, slots=True)
 class MetricCall:
-    """One call that compares two values row by row, by scikit-learn's name; `method` says that it is `model.score`."""
+    """One call that compares two values row by row, by scikit-learn's name; `method` says that it is `model.score`.
+
+    Where a function of the notebook's own computes it, `call` is its call with what the statement gives the function, and
+    `inside` is how the function is called: there alone something can be seen.
+    """
 
     statement: Statement
     call: ast.Call
     function: str
     method: bool = False
+    inside: Inside | None = None
 
     @property
     def slots(self) -> tuple[int | str, int | str] | None:
@@ -39,6 +60,14 @@ class MetricCall:
         first = places[0] if places else next((name for name in LABELS if name in named), None)
         second = places[1] if len(places) > 1 else next((name for name in ANSWERS if name in named), None)
         return None if first is None or second is None else (first, second)
+
+    @property
+    def watched(self) -> tuple[ast.Call, tuple[int | str, int | str]]:
+        """Return the call that the statement makes, and where in it the two values stand; "" is none to look at."""
+        if self.inside is not None:
+            return self.inside.call, self.inside.slots
+        assert self.slots is not None
+        return self.call, ("", self.slots[1]) if self.method else self.slots  # the rows of `model.score` tell nothing
 
     @property
     def arguments(self) -> tuple[ast.expr, ast.expr] | None:
@@ -68,8 +97,9 @@ def metric_calls(program: Program) -> Iterator[MetricCall]:
         if each.imports or each.defines_code or each.is_compound:
             continue
         for node in ast.walk(each.node):
-            if isinstance(node, ast.Call) and (found := _metric_call(program, each, node)) and found.arguments:
-                yield found
+            if isinstance(node, ast.Call):
+                direct = _metric_call(program, each, node)
+                yield from (direct,) if direct and direct.arguments else _inside(program, each, node)
 
 
 def _after_predict(program: Program) -> tuple[Statement, ...]:
@@ -85,6 +115,27 @@ def _metric_call(program: Program, statement: Statement, call: ast.Call) -> Metr
     if isinstance(call.func, ast.Attribute) and call.func.attr == "score" and len(call.args) == 2 and not call.keywords:
         return MetricCall(statement, call, "score", method=True)
     return None
+
+
+def _inside(program: Program, statement: Statement, outer: ast.Call) -> Iterator[MetricCall]:
+    """Yield the metrics that a function of the notebook's own computes, as far as one look at its arguments tells them."""
+    watched = None
+    for each in computed_by(program, statement, outer):
+        metric = _metric_call(program, statement, each.call)
+        if metric is None or metric.method or not metric.arguments or not _is_plain(metric.options):
+            continue
+        names = [part.id if isinstance(part, ast.Name) else "" for part in metric.arguments]
+        slots = each.slots.get(names[0], ""), each.slots.get(names[1], "")
+        if slots == ("", "") or ("" in slots and not each.returned) or slots != (watched or slots):
+            continue
+        watched = slots
+        given = [each.given.get(name, ast.Constant(None)) for name in names]
+        call = ast.copy_location(ast.Call(each.call.func, given, list(metric.options)), outer)
+        yield MetricCall(statement, call, metric.function, inside=Inside(outer, slots, each.returned))
+
+
+def _is_plain(options: tuple[ast.keyword, ...]) -> bool:
+    return all(each.arg is not None and isinstance(each.value, ast.Constant) for each in options)
 
 
 def chained(program: Program, expression: ast.expr, before: Statement) -> dict[str, Statement]:
@@ -122,10 +173,8 @@ def looked_at(program: Program) -> dict[Place, dict[str, Any]]:
     found: dict[Place, dict[str, Any]] = {}
     for each in metric_calls(program):
         entry = found.setdefault(each.statement.place, {"calls": {}, "names": []})
-        slots = each.slots
-        entry["calls"][ast.dump(each.call)] = (
-            ("", slots[1]) if each.method and slots else slots
-        )  # the rows tell nothing
+        call, slots = each.watched
+        entry["calls"][ast.dump(call)] = slots
         if each.method or each.arguments is None:
             continue
         parts = [*each.arguments, *(option.value for option in each.options)]

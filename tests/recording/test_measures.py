@@ -114,6 +114,42 @@ def test_labels_that_are_named_bring_the_usual_metric(labels: str, cell: tuple[s
     assert (made.expression, made.cell) == (wanted, None)
 
 
+PRINTS = "def report(wanted, given):\n    print(f'{accuracy_score(wanted, given):.2f}', f1_score(wanted, given))\n"
+GIVES = "def quality(model, rows, wanted):\n    given = model.predict(rows)\n    got = f1_score(wanted, given)\n    return got\n"
+
+
+@pytest.mark.parametrize(
+    ("cell", "wanted"),
+    [
+        (f"{PRINTS}report(y, answers)", "accuracy_score(y, answers)"),
+        (f"{PRINTS}report(given=answers, wanted=pd.Series(y))", "accuracy_score(labels, answers)"),
+        (f"{GIVES}print(quality(model, X, y))", "f1_score(y, answers)"),
+        ("def gap(p, t): return round(mse(t, p), 3)\ngap(answers, y)", "mse(y, answers)"),
+        ("def gap(p, t):\n    print(mse(t, p))\ngap(answers, y)", "mse(y, answers)"),
+        ("def f2(t, p): return f1_score(t, p > 0.5)\nf2(y, answers)", "f1_score(y, answers)"),
+    ],
+)
+def test_a_metric_in_a_function_of_the_notebook_s_own(cell: str, wanted: str) -> None:
+    measure, reason = found(CLASSES, cell)
+    assert (measure.expression if measure else reason) == wanted
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        f"{PRINTS}report(y, 1 - answers)",
+        f"{PRINTS}report(other, answers[:10])",
+        "def report(t, p):\n    p = 1 - p\n    print(accuracy_score(t, p))\nreport(y, answers)",
+        "def report(t, p):\n    print([accuracy_score(t, p) for p in [t]])\nreport(y, answers)",
+        f"{GIVES}quality(LogisticRegression().fit(X, 1 - y), X, y)",
+        "def report(t, p, w):\n    print(accuracy_score(t, p, sample_weight=w))\nreport(y, answers, weights)",
+        "def report(*both):\n    print(accuracy_score(*both))\nreport(y, answers)",
+    ],
+)
+def test_a_function_that_measures_something_else_gives_no_metric(cell: str) -> None:
+    assert found(CLASSES, cell)[0] is None
+
+
 def test_the_test_cells_come_first() -> None:
     cells = (CLASSES, "accuracy_score(y, answers)", ("test", "assert f1_score(y, answers) > 0.1"))
     assert expression(*cells) == "f1_score(y, answers)"
