@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from nbdeploy.proving.report import Report
     from nbdeploy.proving.verdict import Outcome, Proof, Verdict
     from nbdeploy.proving.verify import Verification, verify
-    from nbdeploy.request import Deployment, DeployRequest, OnnxWish
+    from nbdeploy.request import Deployment, DeployRequest
 
 __all__ = [
     "ArtifactError",
@@ -43,7 +43,6 @@ __all__ = [
     "GateError",
     "NbdeployError",
     "NotebookError",
-    "OnnxWish",
     "Outcome",
     "Progress",
     "Proof",
@@ -90,7 +89,7 @@ _HOMES = {
     "nbdeploy.proving.report": ("Report",),
     "nbdeploy.proving.verdict": ("Outcome", "Proof", "Verdict"),
     "nbdeploy.proving.verify": ("Verification", "verify"),
-    "nbdeploy.request": ("DeployRequest", "Deployment", "OnnxWish"),
+    "nbdeploy.request": ("DeployRequest", "Deployment"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

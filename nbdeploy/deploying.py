@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbdeploy.analysis.program import Program
 from nbdeploy.clock import Clock
-from nbdeploy.errors import Diagnostic, NbdeployError, ServingPathError, Severity, UsageError
+from nbdeploy.errors import Diagnostic, GateError, NbdeployError, ServingPathError, Severity, UsageError
 from nbdeploy.home import claim_version, load_deployment, packages_folder, save_deployment
 from nbdeploy.notebook.cells import Notebook
 from nbdeploy.progress import Progress, silent
 from nbdeploy.proving.verdict import Outcome, Proof, Verdict
 from nbdeploy.reading import open_notebook
-from nbdeploy.request import Audit, Deployment, DeployRequest
+from nbdeploy.request import Audit, Deployment, DeployRequest, OnnxWish
 from nbdeploy.suggestions import slug
 
 if TYPE_CHECKING:
     from nbdeploy.packaging.bento import BuiltBento
+    from nbdeploy.packaging.export import Wishes
     from nbdeploy.proving.better import Champion
     from nbdeploy.proving.prove import Proven
     from nbdeploy.proving.report import Report
@@ -41,13 +40,12 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
     Raises a subclass of NbdeployError where something is in the way; then nothing is registered and nothing is left.
     """
     from nbdeploy.packaging.bento import exists
-    from nbdeploy.proving.budget import check_limits
+    from nbdeploy.proving.stopped import hand_out
 
-    check_limits(request.budget)
+    _check(request, request.out)
     program, request, notes = _program(request)
     name = service_name(request, program.notebook)
     clock = Clock(progress)
-    _check_place(request.out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
         with claim_version(name, exists) as claim:  # another data folder may share the Bento store
             deployed = _Deploy(program, request, name, claim.version, clock, undo, notes)
@@ -60,6 +58,7 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
             run = deployed.track(proven, recording, bento)
             report = deployed.report(proven, recording, bento, run)
             place = deployed.place(claim.folder, claim.published)
+            hand_out(report, request.report)
         undo.callback(shutil.rmtree, claim.published, ignore_errors=True)
         made = deployed.told(proven, recording, place, report, bento, run)
         save_deployment(name, claim.version, made.as_json())
@@ -68,20 +67,32 @@ def deploy(request: DeployRequest, progress: Progress = silent) -> Deployment:
 
 def export(request: DeployRequest, out: Path, progress: Progress = silent) -> Deployment:
     """Export the script pipeline of a notebook to `out`, proven, without Bento and MLflow."""
-    from nbdeploy.proving.budget import check_limits
+    from nbdeploy.packaging.placing import copy_whole
+    from nbdeploy.proving.stopped import hand_out
 
-    check_limits(request.budget)
+    _check(request, out)
     program, request, notes = _program(request)
     clock = Clock(progress)
-    _check_place(out)
     with _told_where(program.notebook), _scratch() as scratch, _undone_on_failure() as undo:
         exported = _Deploy(program, request, service_name(request, program.notebook), "0", clock, undo, notes)
         recording = exported.record(scratch)
         proven = exported.prove(recording, scratch / "package")
         proven = replace(proven, proof=proven.proof + NOT_COMPARED)
         report = exported.report(proven, recording)
-        _copy(scratch / "package", out, undo)
+        copy_whole(scratch / "package", out, undo)
+        hand_out(report, request.report)
     return exported.told(proven, recording, out, report)
+
+
+def _check(request: DeployRequest, out: Path | None) -> None:
+    """Refuse what can't be done before the notebook is run: that may last for hours."""
+    from nbdeploy.packaging.placing import check_place
+    from nbdeploy.proving.budget import check_limits
+    from nbdeploy.proving.stopped import check_report_place
+
+    check_limits(request.budget)
+    check_place(out)
+    check_report_place(request.report)
 
 
 def _program(request: DeployRequest) -> tuple[Program, DeployRequest, list[Diagnostic]]:
@@ -155,6 +166,15 @@ def _champion(name: str) -> Champion | None:
 NOT_COMPARED = Verdict(
     "better", Outcome.SKIP, "an export is not compared with a version before: `nbdeploy deploy` does that"
 )
+_Said = TypeVar("_Said")
+
+
+def _first(asked: _Said | None, settled: _Said | None, default: _Said) -> _Said:
+    """Return what the request says, else what the notebook's settings say, else the default."""
+    said = asked if asked is not None else settled
+    return said if said is not None else default
+
+
 _MEASURED = {"NBD120", "NBD122"}  # aggregates, the label: the gates `rowwise` and `faithful` tell whether they matter
 
 
@@ -193,8 +213,16 @@ class _Deploy:
 
     @property
     def margin(self) -> float:
-        asked, settled = self.request.margin, self.program.notebook.settings.margin
-        return asked if asked is not None else settled or 0.0
+        return _first(self.request.margin, self.program.notebook.settings.margin, 0.0)
+
+    @property
+    def onnx(self) -> OnnxWish:
+        asked, settled, default = self.request, self.program.notebook.settings, OnnxWish()
+        return OnnxWish(
+            asked.onnx or settled.onnx or default.mode,
+            _first(asked.onnx_tolerance, settled.onnx_tolerance, default.tolerance),
+            _first(asked.quantize, settled.quantize, default.quantize),
+        )
 
     @property
     def audit(self) -> Audit:
@@ -208,14 +236,34 @@ class _Deploy:
             recording = record(self.program, self.request, module_name(self.name), scratch, self.clock.progress)
         check_segments(recording, self.segments)
         self.notes.extend((*self.program.notebook.diagnostics, *recording.path.diagnostics, *_warnings(self.program)))
+        self.undo.push(lambda kind, error, trace: self.explain(recording, error))
         return recording
 
-    def prove(self, recording: Recording, folder: Path) -> Proven:
+    def explain(self, recording: Recording, error: BaseException | None) -> None:
+        """Leave the report of a deploy that a gate stopped, and let the error name its place."""
+        from nbdeploy.packaging.export import export
+        from nbdeploy.proving.prove import Proven
+        from nbdeploy.proving.report import report_of
+        from nbdeploy.proving.stopped import leave_report
+
+        if not isinstance(error, GateError) or not error.gates:
+            return
+        with suppress(NbdeployError, OSError):  # what is to be told is the gate's error
+            proven = Proven(export(recording, self.wishes), recording.folder, Proof(), {})
+            seconds, notes = self.clock.seconds(), tuple(self.notes)
+            report = report_of(proven, recording, seconds=seconds, places={}, diagnostics=notes)
+            error.report = str(leave_report(report, error, self.request.report))
+
+    @property
+    def wishes(self) -> Wishes:
         from nbdeploy.packaging.export import Wishes
+
+        return Wishes(self.name, module_name(self.name), self.version, segments=self.segments)
+
+    def prove(self, recording: Recording, folder: Path) -> Proven:
         from nbdeploy.proving.prove import prove
 
-        wishes = Wishes(self.name, module_name(self.name), self.version, segments=self.segments)
-        return prove(recording, wishes, folder, self.allowed, self.clock, self.limits, self.request.onnx, self.audit)
+        return prove(recording, self.wishes, folder, self.allowed, self.clock, self.limits, self.onnx, self.audit)
 
     def build(self, proven: Proven) -> BuiltBento:
         from nbdeploy.packaging.bento import build, delete
@@ -279,7 +327,9 @@ class _Deploy:
         """Copy the package to where the user wants it, if somewhere else."""
         if self.request.out is None:
             return published
-        _copy(folder, self.request.out, self.undo)
+        from nbdeploy.packaging.placing import copy_whole
+
+        copy_whole(folder, self.request.out, self.undo)
         return self.request.out.absolute()
 
     def told(
@@ -346,39 +396,3 @@ def _with_ways_out(program: Program) -> Iterator[None]:
     except ServingPathError as problem:
         problem.diagnostics = tuple(offered(each, program) for each in problem.diagnostics)
         raise
-
-
-def _check_place(out: Path | None) -> None:
-    """Refuse a target that can't take the package before the notebook is run: that may last for hours."""
-    from nbdeploy.packaging.package import unwritable
-
-    if out is None:
-        return
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "contract.json").is_file())):
-        raise UsageError(
-            Diagnostic(
-                code="NBD710",
-                message=f"{out} holds something that nbdeploy did not make",
-                fix="give --out a new folder, an empty one, or one of an earlier export",
-            )
-        )
-    nearest = next(each for each in out.absolute().parents if each.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        raise unwritable(out, PermissionError(errno.EACCES, f"{nearest} is not writable"))
-
-
-def _copy(folder: Path, out: Path, undo: ExitStack) -> None:
-    """Copy a tree to `out` whole or not at all."""
-    from nbdeploy.packaging.package import unwritable
-
-    partial = out.absolute().with_name(f".{out.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        undo.callback(shutil.rmtree, partial, ignore_errors=True)
-        shutil.copytree(folder, partial)
-        if out.exists():
-            shutil.rmtree(out)
-        partial.rename(out.absolute())
-        undo.callback(shutil.rmtree, out, ignore_errors=True)
-    except OSError as problem:
-        raise unwritable(out, problem) from None

@@ -158,12 +158,17 @@ class ArtifactError(NbdeployError):
 
 
 class GateError(NbdeployError):
-    """A gate failed: the proof does not hold. `gates` are the verdicts so far, as JSON values."""
+    """A gate failed: the proof does not hold.
+
+    `gates` are the verdicts so far, as JSON values, `gate` is the one that failed, `report` the file that tells all of it.
+    """
 
     gates: tuple[Mapping[str, Any], ...] = ()
+    gate: str = ""
+    report: str = ""
 
     def as_json(self) -> Mapping[str, Any]:
-        return {**super().as_json(), "gates": list(self.gates)}
+        return {**super().as_json(), "gates": list(self.gates), "report": self.report or None}
 
 
 class UsageError(NbdeployError):

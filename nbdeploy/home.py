@@ -4,6 +4,7 @@
   packages/<name>/<n>/          the exported package of version n
   packages/<name>/<n>.json      what `nbdeploy list` and `show` tell about it
   packages/<name>/<n>.partial/  a version that a running deploy has claimed
+  failed/<name>/*.html          reports of the last deploys that a gate stopped
   mlflow.db  mlartifacts/       the default tracking store
   locks/                        hashes of requirements that were looked up before
   onnx/                         models that were converted before

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from nbdeploy.errors import Diagnostic, UsageError
 from nbdeploy.notebook.settings import LIMITS, unknown_limit
 from nbdeploy.proving.verdict import GATES
-from nbdeploy.request import DeployRequest, OnnxWish
+from nbdeploy.request import DeployRequest
 from nbdeploy.suggestions import did_you_mean
 
 if TYPE_CHECKING:
@@ -85,22 +85,26 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
     add(
         "--onnx",
         choices=("auto", "require", "off"),
-        default="auto",
-        help="serve fitted models as ONNX: where no class changes and it is not slower, always, or never",
+        help="serve fitted models as ONNX: where no class changes and it is not slower (default), always, or never",
     )
     add(
         "--onnx-tolerance",
         type=tolerance,
-        default=OnnxWish().tolerance,
         metavar="NUMBER",
         help="what a number of an ONNX model may differ by, relative to its size (default: 1e-6)",
     )
     add(
         "--quantize",
-        action="store_true",
+        action=argparse.BooleanOptionalAction,
         help="besides edge/predict.onnx a smaller graph with weights of 8 bits, and what it costs; the service does not use it",
     )
     add("--out", type=Path, metavar="DIR", help="where the package goes (default: the user's data folder)")
+    add(
+        "--report",
+        type=Path,
+        metavar="FILE",
+        help="write the report here as well, as an HTML page; also that of a deploy that a gate stops",
+    )
     add_conditions(parser)
 
 
@@ -187,7 +191,10 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         parameters={name: parsed(value) for name, value in options.parameters or ()},
         metrics=tuple(options.metrics or ()),
         out=options.out,
-        onnx=OnnxWish(options.onnx, options.onnx_tolerance, options.quantize),
+        report=options.report,
+        onnx=options.onnx,
+        onnx_tolerance=options.onnx_tolerance,
+        quantize=options.quantize,
         freeze=frozenset(options.freeze or ()),
         labels=options.labels,
         segments=tuple(options.segments or ()),

@@ -78,10 +78,11 @@ def failed(error: NbdeployError, stdout: TextIO, *, as_json: bool) -> int:
         stdout.write(document({**error.as_json(), "ok": False}))
     from rich.console import Console
 
-    from nbdeploy.frontends.rendering import print_diagnostics, print_gates
+    from nbdeploy.frontends.rendering import print_diagnostics, print_gates, print_place
 
     if isinstance(error, GateError) and error.gates:
         print_gates(error.gates, Console(stderr=True))
+        print_place("report", error.report, Console(stderr=True))
     found = [{**each.as_json(), "notebook": each.notebook} for each in error.diagnostics]
     print_diagnostics(found, Console(stderr=True, soft_wrap=True))
     return error.exit_status

@@ -27,6 +27,7 @@ __all__ = [
     "print_deployment",
     "print_diagnostics",
     "print_gates",
+    "print_place",
     "print_table",
 ]
 
@@ -58,10 +59,17 @@ def print_answer(answer: Mapping[str, Any], console: Any) -> None:
     if spent := time_spent(answer["seconds"]):
         console.print(Text.assemble((f"{'seconds':<11}", "bold"), spent))
     for name, value in places(answer):
-        console.print(Text.assemble((f"{name:<11}", "bold"), value), soft_wrap=True)
+        print_place(name, value, console)
     console.print(Text("\nnext", "bold"))
     for command in next_commands(answer):
         console.print(Text(f"  {command}", "cyan"), soft_wrap=True)
+
+
+def print_place(name: str, value: str, console: Any) -> None:
+    from rich.text import Text
+
+    if value:
+        console.print(Text.assemble((f"{name:<11}", "bold"), value), soft_wrap=True)
 
 
 def time_spent(seconds: Mapping[str, float]) -> str:
@@ -179,7 +187,9 @@ def diagnostics_html(diagnostics: Sequence[Mapping[str, Any]]) -> str:
 
 def error_lines(error: NbdeployError) -> list[str]:
     """Return an error's text for a notebook's or terminal's traceback area: ANSI colours, no markup."""
-    return [f"\x1b[1;31m{type(error).__name__}\x1b[0m", *(str(each) for each in error.diagnostics)]
+    report = getattr(error, "report", "")
+    seen = [f"report: {report}"] if report else []
+    return [f"\x1b[1;31m{type(error).__name__}\x1b[0m", *(str(each) for each in error.diagnostics), *seen]
 
 
 def cells_html(name: str, cells: Sequence[Mapping[str, Any]]) -> str:

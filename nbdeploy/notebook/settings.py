@@ -44,6 +44,9 @@ class Settings:
     segments: tuple[str, ...] = ()
     margin: float | None = None
     audit: Literal["warn", "fail", "off"] | None = None
+    onnx: Literal["auto", "require", "off"] | None = None
+    onnx_tolerance: float | None = None
+    quantize: bool | None = None
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -116,6 +119,11 @@ _FORMS = {
     "segments": _Form('a list of columns, such as ["contract"]', _is_texts, tuple),
     "margin": _Form("a number from 0 on, such as 0.01", _is_number, float),
     "audit": _Form("warn, fail or off", lambda value: value in ("warn", "fail", "off"), str),
+    "onnx": _Form("auto, require or off", lambda value: value in ("auto", "require", "off"), str),
+    "onnx_tolerance": _Form(
+        "a number from 0 to 1, such as 1e-6", lambda value: _is_number(value) and value <= 1, float
+    ),
+    "quantize": _Form("true or false", lambda value: isinstance(value, bool), bool),
 }
 
 

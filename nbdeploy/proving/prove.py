@@ -315,5 +315,6 @@ def _accepted(proof: Proof, verdict: Verdict, allowed: frozenset[str]) -> Proof:
     if verdict.gate in allowed:
         return proof + replace(verdict, reason=f"{verdict.reason} (let pass by --allow {verdict.gate})")
     error = GateError(*verdict.diagnostics)
+    error.gate = verdict.gate
     error.gates = whole_proof((proof + verdict).as_json())
     raise error

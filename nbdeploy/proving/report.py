@@ -77,7 +77,7 @@ class Report:
 
     `gates` are all ten, as JSON values; one that was not asked is skipped and says why. `seconds` are those of the stages.
     `packages` are versions of what the package imports itself, of the `locked` ones that its lock holds. `places` say where
-    things are.
+    things are. `stopped_by` is the gate that ended the deploy; "" where nothing did.
     """
 
     name: str
@@ -100,6 +100,7 @@ class Report:
     seconds: Mapping[str, float] = field(default_factory=dict)
     places: Mapping[str, str] = field(default_factory=dict)
     diagnostics: tuple[Mapping[str, Any], ...] = ()
+    stopped_by: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {"report": 1, **asdict(self)}

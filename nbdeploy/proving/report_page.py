@@ -43,6 +43,9 @@ def notebook_html(report: Report, places: Sequence[tuple[str, str]], commands: S
 
 def headline(report: Report) -> str:
     """Say in a sentence how the gates went."""
+    if report.stopped_by:
+        passed = sum(each["verdict"] == "pass" for each in report.gates)
+        return f"Not deployed: {report.stopped_by} failed, after {passed} of {len(report.gates)} gates had passed."
     counted = {word: sum(each["verdict"] == word for each in report.gates) for word in ("pass", "fail", "skip")}
     parts = [f"{counted['pass']} of {len(report.gates)} gates passed"]
     parts += [f"{counted['fail']} failed and let pass" if counted["fail"] else ""]
@@ -62,6 +65,7 @@ def _rendered(template: str, report: Report, **more: Any) -> str:
         .render(
             report=report,
             headline=headline(report),
+            stop=next((each for each in report.gates if each["name"] == report.stopped_by), None),
             outcome="fail" if any(each["verdict"] == "fail" for each in report.gates) else "pass",
             shows=SHOWS,
             figures_of=figures,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from nbdeploy.analysis.presumption import Said
@@ -126,21 +128,9 @@ def _ways_out(
     )
 
 
-def command(request: DeployRequest | None, recording: Recording, places: Mapping[str, None]) -> str:
+def command(request: DeployRequest | None, recording: Recording, places: Iterable[str]) -> str:
     """Return the command that deploys the notebook as it was asked for, with these places frozen as well."""
-    words = ["nbdeploy", "deploy", recording.program.notebook.path]
-    return shlex.join([*words, *_options(request, places)])
-
-
-def _options(request: DeployRequest | None, places: Mapping[str, None]) -> Iterator[str]:
-    if request is not None:
-        for option, value in (("--name", request.name), ("--input", request.input), ("--output", request.output)):
-            yield from (option, value) if value else ()
-        for reader, maker in request.bind.items():
-            yield from ("--bind", f"{reader}={maker}")
-        places = dict.fromkeys([*request.freeze, *places])
-        for gate in sorted(request.allow):
-            yield from ("--allow", gate)
-        yield from ("--out", str(request.out)) if request.out else ()
-    for each in sorted(places, key=lambda place: [int(number) for number in place.split(":") if number.isdecimal()]):
-        yield from ("--freeze", each)
+    path = recording.program.notebook.path
+    asked = request or DeployRequest(notebook=Path(path))
+    words = ["nbdeploy", "deploy", path] if asked.source == "run" else ["%deploy"]
+    return shlex.join([*words, *replace(asked, freeze=asked.freeze.union(places)).options()])

@@ -9,6 +9,7 @@ import resource
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,6 @@ from tests.e2e.conftest import NOTHING, Home, Ran, write_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 IMPORTS = """
 import pandas as pd
@@ -170,10 +170,14 @@ def test_a_median_of_the_request_is_refused_and_mended_by_the_command_that_is_to
     assert asked == {"reproduce": "pass", "faithful": "pass", "rowwise": "fail"}
     assert len(verdicts) == 10
     assert ran.answer["gates"][4]["reason"] == "not asked: rowwise failed"
+    page = Path(ran.answer["report"])
+    assert page.parent == home.data / "failed" / NAME
+    for told in ("Not deployed: rowwise failed", "X[&#39;Age&#39;].fillna(df.Age.median())", "35.0", "--freeze 2:2"):
+        assert told in page.read_text(encoding="utf-8")
 
     command = shlex.split(ran.problem["fix"].partition(": nbdeploy ")[2])
-    assert command == ["deploy", str(path), "--name", NAME, "--freeze", "2:2"]
-    rest = ("--out", tmp_path / "package", "--onnx", "off", "--json")
+    assert command == ["deploy", str(path), "--name", NAME, "--onnx", "off", "--freeze", "2:2"]
+    rest = ("--out", tmp_path / "package", "--json")
     mended = home.nbdeploy("export", *command[1:], *rest)  # the gates that matter, in less time
     assert mended.status == 0, mended.stderr
     assert [each["code"] for each in mended.answer["diagnostics"]] == ["NBD524"]
@@ -202,10 +206,14 @@ def test_a_label_among_the_features(home: Home, tmp_path: Path) -> None:
 
 def test_a_key_in_a_cell(home: Home, tmp_path: Path) -> None:
     key = "ghp_" + "a1B2c3D4e5F6" * 3
-    ran = deploy(home, notebook(tmp_path, IMPORTS, f"{DATA}token = '{key}'", PREPARE, FIT, PREDICT))
+    served = ("predict", f"key = '{key}'\nguess = model.predict(X)")  # the page of the failure shows what is served
+    path = notebook(tmp_path, IMPORTS, f"{DATA}token = '{key}'", PREPARE, FIT, served)
+    ran = deploy(home, path, "--report", tmp_path / "new" / "page.html")
     message = refused(ran, home, status=1, code="NBD560", cell=1, line=4)
     assert "notebook/source.ipynb (cell 1, line 4), notebook/validated.html" in message
-    assert key[:8] not in ran.stdout + ran.stderr
+    page = (tmp_path / "new" / "page.html").read_text(encoding="utf-8")
+    assert "Not deployed: safe failed" in page
+    assert key[:8] not in ran.stdout + ran.stderr + page
     assert {each["name"]: each["verdict"] for each in ran.answer["gates"]}["safe"] == "fail"
 
 

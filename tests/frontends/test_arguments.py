@@ -9,7 +9,7 @@ import pytest
 
 from nbdeploy.errors import UsageError
 from nbdeploy.frontends.arguments import deploy_request, magic_parser, parsed
-from nbdeploy.request import DeployRequest, OnnxWish
+from nbdeploy.request import DeployRequest
 
 NOTEBOOK = Path("titanic.ipynb")
 
@@ -41,11 +41,29 @@ def test_every_option_reaches_the_request() -> None:
         parameters={"epochs": 3, "rate": -0.001, "name": "a b"},
         metrics=("acc", "auc"),
         out=Path("made"),
-        onnx=OnnxWish("require", 1e-4, quantize=True),
+        onnx="require",
+        onnx_tolerance=1e-4,
+        quantize=True,
         labels="y_test",
         segments=("contract", "age"),
         margin=0.01,
     )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        "titanic --input df --output y --bind X_test=X --bind Z_test=Z --allow rowwise --allow pickle:tree",
+        "--budget p99_ms=20.5 memory_mb=512 -p epochs 3 -p rate -1e-3 -p name 'a b' -p none None --metrics acc auc",
+        "--report page.html --out made",
+        "--onnx off --onnx-tolerance 0 --quantize --freeze 4:2 --freeze 10:1 --freeze all --from kernel",
+        "--labels y_test --segment contract --segment 'a b' --margin 0 --audit fail --no-quantize",
+    ],
+)
+def test_a_request_says_the_options_that_make_it(line: str) -> None:
+    made = request(line, live=Path("live"))
+    assert request(shlex.join(made.options()), live=Path("live")) == made
 
 
 def test_what_known_vulnerabilities_are_reaches_the_request() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
@@ -17,6 +18,18 @@ def test_what_known_vulnerabilities_are_can_be_settled(audit: str) -> None:
 def test_another_word_for_the_audit_is_told() -> None:
     settings, (problem,) = read_settings({"nbdeploy": {"audit": "always"}})
     assert (settings.audit, problem.code, problem.fix) == (None, "NBD009", "it must be warn, fail or off")
+
+
+def test_how_models_become_onnx_can_be_settled() -> None:
+    metadata = {"onnx": "off", "onnx_tolerance": 0, "quantize": True}
+    assert read_settings({"nbdeploy": metadata}) == (Settings(onnx="off", onnx_tolerance=0.0, quantize=True), ())
+    settings, problems = read_settings({"nbdeploy": {"onnx": True, "onnx_tolerance": 2, "quantize": "yes"}})
+    assert settings == Settings()
+    assert [each.fix for each in problems] == [
+        "it must be auto, require or off",
+        "it must be a number from 0 to 1, such as 1e-6",
+        "it must be true or false",
+    ]
 
 
 def test_all_settings_are_read() -> None:
@@ -49,7 +62,7 @@ def test_nothing_set_is_nothing_wrong(metadata: dict[str, Any]) -> None:
         (
             {"zzz": 1},
             "metadata.nbdeploy has the unknown key 'zzz'",
-            "the keys are name, input, output, bind, budget, metrics, allow, freeze, labels, segments, margin, audit",
+            f"the keys are {', '.join(each.name for each in fields(Settings))}",
         ),
         ({"name": 3}, "metadata.nbdeploy.name is 3", "it must be a text"),
         ({"name": " "}, "metadata.nbdeploy.name is ' '", "it must be a text"),
