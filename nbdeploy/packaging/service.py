@@ -132,6 +132,6 @@ except Exception as error:  # of this very input, whatever library raised it
 """
     check = """\
 if rows_of(output) != len(sent):
-    raise RuntimeError(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted")
+    return refuse(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", [], 422)
 """
     return (empty + call + check if by_row else call) + "predictions = answer(output)"

@@ -199,7 +199,7 @@ def answered(body: bytes) -> Response:
         logger.exception("the model refused a request that its schema allows")
         return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
     if rows_of(output) != len(sent):
-        raise RuntimeError(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted")
+        return refuse(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", [], 422)
     predictions = answer(output)
     return respond({"predictions": predictions, "version": version()})
 
