@@ -15,7 +15,7 @@ from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from nbdeploy.analysis.values import Kind, Schema
 from nbdeploy.errors import ArtifactError, Diagnostic
 from nbdeploy.notebook.cells import Role
-from nbdeploy.packaging import onnx_models
+from nbdeploy.packaging import onnx_models, together
 from nbdeploy.packaging.artifacts import ONNX, ArtifactEntry, artifacts_module, manifest
 from nbdeploy.packaging.definitions import constants_module, definitions_module
 from nbdeploy.packaging.environment import Lock, lock
@@ -23,7 +23,7 @@ from nbdeploy.packaging.installed import owners
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.papers import gitignore, init_module, pipeline_module, project_file, readme
 from nbdeploy.packaging.sbom import sbom
-from nbdeploy.packaging.service import bentofile, schema_module, service_module
+from nbdeploy.packaging.service import answering_module, bentofile, schema_module, service_module
 from nbdeploy.packaging.stages import handed_over, predict_module, preprocess_module
 from nbdeploy.packaging.symbols import Symbols, name_symbols
 from nbdeploy.packaging.tables import tables_module
@@ -34,6 +34,10 @@ from nbdeploy.packaging.training import train_module
 from nbdeploy.recording.recording import Recording
 
 __all__ = ["Converted", "WholeGraphFiles", "Wishes", "droppable_columns", "export"]
+
+
+FASTER_SERVER = ("httptools", "uvloop")
+"""What uvicorn, which BentoML runs on, reads requests with where it is there; its own way takes twice the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,8 @@ class Wishes:
     have at all. `contract` is the JSON value of `contract.json`. `roots` are import names that the lock must have besides
     those seen in the code. `converted` are models, by the key of their frozen value, that the package has as ONNX files;
     `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`. `segments`
-    are columns by which versions are compared.
+    are columns by which versions are compared. `batch_seconds` is what scoring several requests at once may take, None where
+    they have to be scored one by one.
     """
 
     name: str
@@ -74,6 +79,7 @@ class Wishes:
     tolerance: Tolerance = STRICT
     whole: WholeGraphFiles | None = None
     segments: tuple[str, ...] = ()
+    batch_seconds: float | None = None
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:
@@ -90,8 +96,16 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     texts[f"{module}/schema.py"] = schema_module(module, schema, answer, single=_is_single(schema))
     if schema.kind in {Kind.TABLE, Kind.SERIES}:  # pandas is there, and brings pyarrow along
         texts[f"{module}/tables.py"] = tables_module(module, schema, answer)
+    texts[f"{module}/answering.py"] = answering_module(
+        module, schema, single=_is_single(schema), together=wishes.batch_seconds is not None
+    )
     texts["service.py"] = service_module(
-        module, wishes.name, schema, answer, _example(wishes.contract, schema), single=_is_single(schema)
+        module,
+        wishes.name,
+        schema,
+        _example(wishes.contract, schema),
+        single=_is_single(schema),
+        batch_seconds=wishes.batch_seconds,
     )
     texts |= test_files(recording, module, symbols, wishes.tolerance)
     locked = _locked(texts, recording, wishes)
@@ -139,6 +153,7 @@ def _modules(recording: Recording, symbols: Symbols, wishes: Wishes) -> dict[str
         **{f"{name}.py": definitions_module(program, path, symbols, name) for name in symbols.modules},
         "artifacts.py": artifacts_module(list(_entries(recording, symbols, wishes)), module=wishes.module),
         "onnx_models.py": Path(onnx_models.__file__).read_text(encoding="utf-8") if wishes.converted else "",
+        "together.py": Path(together.__file__).read_text(encoding="utf-8"),
         "pipeline.py": pipeline_module(recording, wishes.module),
     }
 
@@ -289,6 +304,7 @@ def _roots(texts: dict[str, str], recording: Recording, wishes: Wishes) -> set[s
     roots |= {name for stored in _all_stored(recording) for name in stored.requires} | wishes.roots
     if "pandas" in roots and _installed("pyarrow"):
         roots.add("pyarrow")  # pandas keeps texts in it where it is there: with it and without are two behaviours
+    roots |= {name for name in FASTER_SERVER if "bentoml" in roots and _installed(name)}
     return roots - set(sys.stdlib_module_names)
 
 

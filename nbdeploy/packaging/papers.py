@@ -72,6 +72,7 @@ def readme(recording: Recording, wishes: Wishes, locked: Lock) -> str:
         output_schema=path.output.observation.schema,
         rows=recording.example.rows,
         commands="\n".join(_commands(module)),
+        together="in one go" if wishes.batch_seconds is not None else "one after the other",
         key_variable=key_variable(module),
         files="\n".join(_files(recording, wishes)),
         artifacts="\n".join(_artifacts(recording, wishes)) or "None: the served code needs no fitted object.",

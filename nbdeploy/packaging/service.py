@@ -1,4 +1,4 @@
-"""Write what stands between HTTP and the exported package: `schema.py`, `service.py` and `bentofile.yaml`."""
+"""Write what stands between HTTP and the exported package: `schema.py`, `answering.py`, `service.py` and `bentofile.yaml`."""
 
 from __future__ import annotations
 
@@ -11,21 +11,67 @@ from textwrap import indent
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.values import ROW_KINDS, Kind, Schema
-from nbdeploy.packaging.schema import parse_name, request_field, schema_module
+from nbdeploy.packaging.schema import parse_name, request_field, request_fields, schema_module
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["bentofile", "key_variable", "request_body", "schema_module", "service_module"]
+__all__ = ["answering_module", "bentofile", "key_variable", "request_body", "schema_module", "service_module"]
 
 TEMPLATES = Path(__file__).parent / "templates"
 MAX_EXAMPLE = 2_000  # characters: the example is there to be read
 MAY_BREAK = "\x1f"  # never in JSON text, where it would be escaped
 
-CHECK_ROWS = """\
-if isinstance(sent, list) and len(sent) > MAX_ROWS:
-    return refuse(f"{len(sent)} rows are more than the {MAX_ROWS} of one request", [], 413)
+RETURN_ROWS = """\
+sent = request["FIELD"]
+if not isinstance(sent, list):
+    PARSE(sent)  # tells what it should be
+if len(sent) > MAX_ROWS:
+    raise Refused(f"{len(sent)} rows are more than the {MAX_ROWS} of one request", 413)
+return sent
 """
+
+NO_ROWS = """\
+if not sent:
+    return []
+"""
+
+CHECK_ROWS = """\
+if rows_of(output) != len(sent):
+    raise Refused(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", 422)
+"""
+
+ORJSON = """\
+try:
+    return orjson.loads(body)
+except ValueError:  # NaN and Infinity are taken by this one: the schema refuses them by row and field
+    return from_json(body)
+"""
+
+SCORE_TOGETHER = '''\
+def score(requests: list[Any]) -> list[bytes | Exception]:
+    """Predict for the rows of several requests at once: for each its predictions as JSON, or what to raise."""
+    if len(requests) == 1:
+        return [alone(requests[0])]
+    try:
+        predictions = predicted(list(chain.from_iterable(requests)))
+    except Exception:  # one of them is at fault: the others get their answers
+        return [alone(sent) for sent in requests]
+    ends = accumulate(map(len, requests))
+    return [dumps(predictions[end - len(sent) : end]) for sent, end in zip(requests, ends, strict=True)]
+'''
+
+SCORE_ALONE = '''\
+def score(requests: list[Any]) -> list[bytes | Exception]:
+    """Predict for each request by itself: its predictions as JSON, or what to raise."""
+    return [alone(sent) for sent in requests]
+'''
+
+TOGETHER_DOC = """\
+The gate `rowwise` has shown that a row's answer does not depend on the rows beside it, so rows of several requests are
+predicted in one go."""
+ALONE_DOC = "Each request is predicted by itself: that its answer would be the same beside others was not shown."
+ONE_DOC = "A request is one input, and predicted by itself."
 
 SHAPES = {
     Kind.TABLE: "[{...}, ...]",
@@ -35,33 +81,74 @@ SHAPES = {
 
 
 def service_module(
-    module: str, name: str, input: Schema, output: Schema, example: Any = None, *, single: bool = False
+    module: str,
+    name: str,
+    input: Schema,
+    example: Any = None,
+    *,
+    single: bool = False,
+    batch_seconds: float | None = None,
 ) -> str:
     """Return the text of `service.py`, the only file of a package that knows BentoML.
 
-    `example` is a whole JSON-able request body, shown in the file's docstring. `single` as in `schema_module`.
+    `example` is a whole JSON-able request body, shown in the file's docstring. `single` as in `schema_module`. `batch_seconds`
+    is what the scoring of several requests at once may take, None: they are scored one by one.
     """
     field = request_field(input)
     by_row = not single and input.kind in ROW_KINDS
-    text = _template("service.py.txt").substitute(
+    return _template("service.py.txt").substitute(
         module=module,
         name=name,
         name_literal=json.dumps(name),
         key_variable=key_variable(module),
         field=field,
         shape=SHAPES.get(input.kind, "[...]"),
-        parse=parse_name(input),
-        rows_of_import=", rows_of" if by_row else "",
         promise="; prediction i answers row i" if by_row else "",
         promise_doc="; prediction i answers row i" if by_row else "",
         summary=_one_line(f"Predicts with the model of {name}."),
         predict_doc="Predict for each row." if by_row else "Predict for one input.",
-        max_rows="MAX_ROWS = 100_000  # in one request\n" if by_row else "",
-        check_rows=indent(CHECK_ROWS, " " * 8).strip() if by_row else "",
-        predict_body=indent(_predict_body(by_row), " " * 4).strip(),
+        batch_seconds=repr(batch_seconds if by_row else None),
+        rows="len(sent)" if by_row else "1",
         example=_example(example),
     )
-    return text.replace("        \n", "")  # where there are no rows to count
+
+
+def answering_module(module: str, input: Schema, *, single: bool = False, together: bool = False) -> str:
+    """Return the text of `<module>/answering.py`: from the body of a request to its predictions as JSON.
+
+    `together`: rows of several requests may be predicted at once.
+    """
+    by_row = not single and input.kind in ROW_KINDS
+    together = together and by_row
+    field, parse = request_field(input), parse_name(input)
+    returned = RETURN_ROWS.replace("FIELD", field).replace("PARSE", parse) if by_row else f'return request["{field}"]'
+    loads = "return from_json(body)  # whole numbers of any length" if _is_free(input) else ORJSON
+    text = _template("answering.py.txt").substitute(
+        module=module,
+        doc=TOGETHER_DOC if together else ALONE_DOC if by_row else ONE_DOC,
+        iterate_import="from itertools import accumulate, chain\n" if together else "",
+        parse=parse,
+        rows_of_import=", rows_of" if by_row else "",
+        max_rows="MAX_ROWS = 100_000  # in one request\n" if by_row else "",
+        field=field,
+        may_refuse=", Refused" if by_row else "",
+        returned=_block(returned),
+        loads=_block(loads),
+        score=(SCORE_TOGETHER if together else SCORE_ALONE).strip(),
+        promise=", one a row" if by_row else "",
+        no_rows=_block(NO_ROWS) if by_row else "",
+        check_rows=_block(CHECK_ROWS) if by_row else "",
+    )
+    return re.sub(r"^ +\n", "", text, flags=re.MULTILINE).replace("\n\nfrom typing", "\nfrom typing")
+
+
+def _is_free(input: Schema) -> bool:
+    """Tell whether values of any kind are taken: then a whole number of a hundred digits must stay one."""
+    return any(each.reader in {"anything", "objects", "as_is", "lists", "records"} for each in request_fields(input))
+
+
+def _block(text: str) -> str:
+    return indent(text, " " * 4).strip()
 
 
 def bentofile(name: str, *, labels: Mapping[str, str] | None = None, python_version: str | None = None) -> str:
@@ -117,21 +204,3 @@ def _wrapped(text: str, width: int = 116) -> Iterator[str]:
             line = " "
         line += f" {part}"
     yield line
-
-
-def _predict_body(by_row: bool) -> str:
-    empty = "if not sent:\n    return respond({'predictions': [], 'version': version()})\n".replace("'", '"')
-    call = """\
-try:
-    output = predict(value)
-except SYSTEM_FAULTS:
-    raise
-except Exception as error:  # of this very input, whatever library raised it
-    logger.exception("the model refused a request that its schema allows")
-    return refuse(f"the model can't answer this input: {type(error).__name__}: {error}", [], 422)
-"""
-    check = """\
-if rows_of(output) != len(sent):
-    return refuse(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", [], 422)
-"""
-    return (empty + call + check if by_row else call) + "predictions = answer(output)"

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 from importlib.metadata import version as version_of
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.analysis.values import ColumnSpec, Kind, Schema
+from nbdeploy.packaging import together
 from nbdeploy.packaging.artifacts import artifacts_module, manifest
-from nbdeploy.packaging.service import bentofile, schema_module, service_module
+from nbdeploy.packaging.service import answering_module, bentofile, schema_module, service_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 LABELS = Schema(kind=Kind.ARRAY, type="numpy.ndarray", rows=3, shape=(3,), dtype="float64")
 
@@ -104,6 +105,7 @@ def write_package(
     *,
     extra: Mapping[str, str] | None = None,
     single: bool = False,
+    batch_seconds: float | None = None,
     version: str = "folder-version",
 ) -> Path:
     """Write what the exporter would write: package, service, contract, lock, tests, notebook."""
@@ -111,7 +113,9 @@ def write_package(
         f"{module}/__init__.py": "from .predict import predict\n",
         f"{module}/predict.py": predict,
         f"{module}/schema.py": schema_module(module, input, output, single=single),
-        "service.py": service_module(module, module, input, output, single=single),
+        f"{module}/answering.py": answering_module(module, input, single=single, together=batch_seconds is not None),
+        f"{module}/together.py": Path(together.__file__).read_text(encoding="utf-8"),
+        "service.py": service_module(module, module, input, single=single, batch_seconds=batch_seconds),
         "bentofile.yaml": bentofile(module),
         "contract.json": json.dumps({"version": version, "module": module, "input": input.as_json()}),
         "requirements.lock": f"bentoml=={version_of('bentoml')} \\\n    --hash=sha256:{'0' * 64}\n",

@@ -75,7 +75,7 @@ def problems_of(module: ModuleType, rows: Any) -> list[tuple[int | None, str | N
 def test_emitted_files_are_clean_and_know_nothing_of_nbdeploy(kind: str, tmp_path: Path) -> None:
     input = EVERY_KIND[kind]
     (tmp_path / "schema.py").write_text(schema_module("m", input, LABELS, single=False))
-    (tmp_path / "service.py").write_text(service_module("m", "m", input, LABELS, {"input": "it's"}))
+    (tmp_path / "service.py").write_text(service_module("m", "m", input, {"input": "it's"}))
     rules = "E,F,W,UP,B,C4,SIM,RUF,RET,PIE"
     command = [sys.executable, "-m", "ruff", "check", "--isolated", "--line-length=120", f"--select={rules}", "."]
     checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
@@ -105,7 +105,7 @@ def test_a_key_that_is_set_but_empty_opens_nothing(monkeypatch: pytest.MonkeyPat
 
 def function_of_the_service(name: str) -> Any:
     """A function of the emitted service.py, without the BentoML service around it."""
-    tree = ast.parse(service_module("m", "m", MIXED, LABELS))
+    tree = ast.parse(service_module("m", "m", MIXED))
     function = next(node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
     names: dict[str, Any] = {"os": os, "KEY_VARIABLE": "M_API_KEY"}
     exec(compile(ast.Module([function], []), "service.py", "exec"), names)

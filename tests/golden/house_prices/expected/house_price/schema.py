@@ -130,6 +130,8 @@ def floats(values: list[Any], column: Column, fault: Fault) -> Any:
         return None
     if not np.isfinite(numbers).all() and not _check_numbers(sent, fault):
         return None
+    if column.dtype == "float64":
+        return numbers
     with np.errstate(over="ignore"):
         return numbers.astype(column.dtype) if column.dtype in FLOATS else pd.array(values, dtype=column.dtype)
 

@@ -1,0 +1,104 @@
+"""What `churn` answers to the body of a request: JSON in, JSON out, and nothing of HTTP.
+
+The gate `rowwise` has shown that a row's answer does not depend on the rows beside it, so rows of several requests are
+predicted in one go.
+"""
+
+from __future__ import annotations
+
+import logging
+from itertools import accumulate, chain
+from typing import Any
+
+import orjson
+from pydantic_core import from_json, to_json
+
+from .predict import predict
+from .schema import BadRequest, answer, parse_rows, rows_of
+
+MAX_ROWS = 100_000  # in one request
+
+# When predict raises one of these, the input is not to blame.
+SYSTEM_FAULTS = (ImportError, MemoryError, OSError, RuntimeError, SystemError)
+
+logger = logging.getLogger("bentoml.serve")
+
+
+class Refused(Exception):
+    """A request that gets no predictions, with the status that HTTP has for it."""
+
+    def __init__(self, error: str, status: int) -> None:
+        super().__init__(error)
+        self.status = status
+
+
+def read(body: bytes) -> Any:
+    """The value of the field `rows`. Raises BadRequest, Refused."""
+    try:
+        request = loads(body)
+    except ValueError as error:
+        raise BadRequest([{"row": None, "field": None, "message": f"the body is not JSON: {error}"}]) from None
+    if not isinstance(request, dict) or "rows" not in request:
+        message = 'the body must be a JSON object with the field "rows"'
+        raise BadRequest([{"row": None, "field": "rows", "message": message}])
+    sent = request["rows"]
+    if not isinstance(sent, list):
+        parse_rows(sent)  # tells what it should be
+    if len(sent) > MAX_ROWS:
+        raise Refused(f"{len(sent)} rows are more than the {MAX_ROWS} of one request", 413)
+    return sent
+
+
+def loads(body: bytes) -> Any:
+    """Read JSON. Raises ValueError."""
+    try:
+        return orjson.loads(body)
+    except ValueError:  # NaN and Infinity are taken by this one: the schema refuses them by row and field
+        return from_json(body)
+
+
+def dumps(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # whole numbers beyond 64 bits
+        return to_json(value)
+
+
+def score(requests: list[Any]) -> list[bytes | Exception]:
+    """Predict for the rows of several requests at once: for each its predictions as JSON, or what to raise."""
+    if len(requests) == 1:
+        return [alone(requests[0])]
+    try:
+        predictions = predicted(list(chain.from_iterable(requests)))
+    except Exception:  # one of them is at fault: the others get their answers
+        return [alone(sent) for sent in requests]
+    ends = accumulate(map(len, requests))
+    return [dumps(predictions[end - len(sent) : end]) for sent, end in zip(requests, ends, strict=True)]
+
+
+def alone(sent: Any) -> bytes | Exception:
+    """Predict for one request."""
+    try:
+        return dumps(predicted(sent))
+    except (BadRequest, Refused) as problem:
+        return problem
+    except Exception as problem:
+        logger.exception("the service broke down")
+        return problem
+
+
+def predicted(sent: Any) -> Any:
+    """The predictions as JSON values, one a row. Raises BadRequest, Refused."""
+    if not sent:
+        return []
+    value = parse_rows(sent)
+    try:
+        output = predict(value)
+    except SYSTEM_FAULTS:
+        raise
+    except Exception as error:  # of this very input, whatever library raised it
+        logger.exception("the model refused a request that its schema allows")
+        raise Refused(f"the model can't answer this input: {type(error).__name__}: {error}", 422) from error
+    if rows_of(output) != len(sent):
+        raise Refused(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", 422)
+    return answer(output)
