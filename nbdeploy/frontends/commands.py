@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbdeploy.errors import Diagnostic, Severity, UsageError
 from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
 from nbdeploy.frontends.command import Answer, Command
+from nbdeploy.frontends.delivering import ci, ci_options
 from nbdeploy.frontends.differing import diff, diff_options
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
 from nbdeploy.frontends.package_folder import module_of
@@ -225,6 +226,8 @@ COMMANDS = (
             "nbdeploy verify https://models.example.org/titanic", verify_options, verify),
     Command("diff", "say what changed between two versions: code, constants, artifacts, environment, data, metrics, answers",
             "nbdeploy diff titanic 1 2", diff_options, diff),
+    Command("ci", "write the files that carry a version to where it runs: CI, container, Kubernetes",
+            "nbdeploy ci titanic.ipynb --target github", ci_options, ci),
     Command("list", "list what is deployed", "nbdeploy list --json", no_options, list_all),
     Command("show", "show one deployment: its gates, its places", "nbdeploy show titanic", show_options, show),
 )  # fmt: skip
