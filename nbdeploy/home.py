@@ -8,6 +8,7 @@
   mlflow.db  mlartifacts/       the default tracking store
   locks/                        hashes of requirements that were looked up before
   onnx/                         models that were converted before
+  onnxruntime-web/              what pages of `nbdeploy edge` compute with
 """
 
 from __future__ import annotations

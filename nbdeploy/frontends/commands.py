@@ -14,6 +14,7 @@ from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wro
 from nbdeploy.frontends.command import Answer, Command
 from nbdeploy.frontends.delivering import ci, ci_options
 from nbdeploy.frontends.differing import diff, diff_options
+from nbdeploy.frontends.edging import edge, edge_options, runtime_option, show_page
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
 from nbdeploy.frontends.package_folder import module_of
 from nbdeploy.frontends.retraining import retrain, retrain_options
@@ -34,6 +35,9 @@ NO_CHECK_OPTIONS = {"select": None, "ignore": None, "graph": None, "fixed": None
 def export_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", type=Path, metavar="NB", help="the notebook's file")
     parser.add_argument("--name", help="the package's name")
+    page = "add a page that predicts in the browser to DIR/edge, where the whole path is one ONNX graph"
+    parser.add_argument("--edge", action="store_true", help=page)
+    runtime_option(parser)
     add_deploy_options(parser)
 
 
@@ -44,7 +48,21 @@ def export(options: argparse.Namespace, stdout: TextIO) -> Answer:
 
     with progress_view(options) as progress:
         made = export(deploy_request(options, options.notebook), options.out, progress)
-    return deployed(made)
+    return with_page(made, options) if options.edge else deployed(made)
+
+
+def with_page(made: Any, options: argparse.Namespace) -> Answer:
+    """Add the page to the package, which stays as it is where it can't have one."""
+    from nbdeploy.operating.edge import export_page
+
+    page = export_page(made.package, made.package / "edge", options.runtime)
+    answer = deployed(made)
+
+    def show(console: Any) -> None:
+        answer.show(console)
+        show_page(page, console)
+
+    return Answer({**answer.document, "edge": page.as_json()}, show, answer.status)
 
 
 def deploy_options(parser: argparse.ArgumentParser) -> None:
@@ -220,6 +238,8 @@ COMMANDS = (
             "nbdeploy serve titanic --port 3000", serve_options, serve),
     Command("stream", "answer the messages of a broker with a deployed package: NATS, Redis, RabbitMQ, Kafka",
             "nbdeploy stream titanic --broker nats://localhost:4222 --in passengers --out survivals", stream_options, stream),
+    Command("edge", "write a page that predicts in the browser, where the whole path is one ONNX graph",
+            "nbdeploy edge titanic --out page", edge_options, edge),
     Command("retrain", "train a deployed package anew, and see whether that makes the deployed model",
             "nbdeploy retrain titanic --check", retrain_options, retrain),
     Command("verify", "hold a package, a Bento or a running service to its contract, and say whose fault a fault is",
