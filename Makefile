@@ -33,7 +33,7 @@ check: $(DONE) ## lint, format, types and the arrows between the folders
 	$(VENV)/bin/lint-imports
 
 clean: ## remove what setup, demo and the checks made
-	rm -rf $(VENV) .demo nbdeploy/labextension extension/lib extension/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .demo nbdeploy/labextension nbdeploy/frontends/static extension/lib extension/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(DONE): pyproject.toml constraints.txt scripts/setup.sh
 	@sh scripts/setup.sh $(VENV)

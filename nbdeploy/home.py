@@ -22,6 +22,7 @@ import sys
 import uuid
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -112,9 +113,10 @@ def claim_version(name: str, taken: Callable[[str, str], bool] = lambda name, ve
 
 
 def save_deployment(name: str, version: str, data: dict[str, Any]) -> Path:
-    """Keep what a deploy told about one published version, for `load_deployment` and `list_deployments`."""
+    """Keep what a deploy told about one published version, and when, for `load_deployment` and `list_deployments`."""
     target = packages_folder(name) / f"{version}.json"
-    write_atomically(target, json.dumps(data, indent=2, default=str, ensure_ascii=False) + "\n")
+    kept = {**data, "deployed": datetime.now(UTC).isoformat(timespec="seconds")}
+    write_atomically(target, json.dumps(kept, indent=2, default=str, ensure_ascii=False) + "\n")
     return target
 
 

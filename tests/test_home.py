@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -142,7 +143,9 @@ def test_the_newest_deployment_is_loaded_unless_a_version_is_named() -> None:
     for version in ("1", "2", "10"):
         save_deployment("titanic", version, {"name": "titanic", "version": version})
 
-    assert load_deployment("titanic") == {"name": "titanic", "version": "10"}
+    newest = load_deployment("titanic")
+    assert (newest["name"], newest["version"]) == ("titanic", "10")
+    assert datetime.now(UTC) - datetime.fromisoformat(newest["deployed"]) < timedelta(hours=1)
     assert load_deployment("titanic", "2")["version"] == "2"
 
 

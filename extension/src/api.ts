@@ -1,6 +1,3 @@
-import { URLExt } from '@jupyterlab/coreutils';
-import { ServerConnection } from '@jupyterlab/services';
-
 /** A replacement in a cell's source: lines from 1, columns from 0 in characters, the end is exclusive. */
 export interface ITextEdit {
   cell: number;
@@ -86,77 +83,61 @@ export interface IDeploy {
   answer: IAnswer | null;
 }
 
-/** The server has no nbdeploy, or its extension is switched off. */
-export class NoServerSide extends Error {
-  constructor() {
-    super(
-      "The server side of nbdeploy is not there: install nbdeploy in Jupyter's own environment and start Jupyter again."
-    );
-  }
+/** A version that was deployed from here. */
+export interface IVersion {
+  name: string;
+  version: string;
+  /** When, as ISO 8601; versions of older releases of nbdeploy do not tell. */
+  deployed: string | null;
+  package: string | null;
+  bento_tag: string | null;
+  gates: { pass: number; fail: number; skip: number };
+  pages: Page[];
+  run: IRun | null;
 }
 
-async function ask(route: string, init: RequestInit, signal?: AbortSignal): Promise<Response> {
-  const settings = ServerConnection.makeSettings();
-  const url = URLExt.join(settings.baseUrl, 'nbdeploy', route);
-  const response = await ServerConnection.makeRequest(
-    url,
-    signal ? { ...init, signal } : init,
-    settings
-  );
-  if (response.ok) {
-    return response;
-  }
-  const text = await response.text();
-  let said: string | null = null;
-  try {
-    said = (JSON.parse(text) as { message?: string }).message ?? null;
-  } catch {
-    said = null;
-  }
-  if (response.status === 404 && (said === null || said === 'Not Found')) {
-    throw new NoServerSide();
-  }
-  throw new Error(said ?? `${response.status} ${response.statusText}`);
+/** A run of MLflow: its page, or else the command that shows it. */
+export interface IRun {
+  id: string;
+  url: string | null;
+  command: string | null;
 }
 
-export async function check(path: string, notebook: unknown): Promise<ICheck> {
-  const body = JSON.stringify({ path, notebook });
-  return (await ask('check', { method: 'POST', body })).json() as Promise<ICheck>;
+export type Page = 'report.html' | 'validated.html';
+
+export interface IColumn {
+  name: string;
+  dtype: string;
+  nullable: boolean;
+  required: boolean;
+  categories: unknown[];
 }
 
-export async function deploys(): Promise<IDeploy[]> {
-  const answer = await (await ask('deploys', { method: 'GET' })).json();
-  return (answer as { deploys: IDeploy[] }).deploys;
+/** What a form needs to ask one version. */
+export interface IAskable {
+  input: { kind?: string; columns?: IColumn[] };
+  examples: { request: Record<string, unknown>; predictions: unknown[] }[];
 }
 
-export async function startDeploy(path: string, kernel: string): Promise<IDeploy> {
-  const body = JSON.stringify({ path, kernel });
-  return (await ask('deploys', { method: 'POST', body })).json() as Promise<IDeploy>;
+export interface IServed {
+  state: 'starting' | 'ready' | 'failed' | 'stopped';
 }
 
-export async function cancelDeploy(id: string): Promise<IDeploy> {
-  return (await ask(`deploys/${id}`, { method: 'DELETE' })).json() as Promise<IDeploy>;
+/** What the service said to one request, and how long it took. */
+export interface IAnswered {
+  status: number;
+  answer: unknown;
+  milliseconds: number;
 }
 
-/** Call `tell` with each state of a deploy until it has ended. */
-export async function followDeploy(id: string, tell: (state: IDeploy) => void): Promise<void> {
-  const response = await ask(`deploys/${id}`, { method: 'GET', cache: 'no-store' });
-  const reader = response.body?.getReader();
-  if (!reader) {
-    return;
-  }
-  const decoder = new TextDecoder();
-  let rest = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    const lines = (rest + decoder.decode(value, { stream: !done })).split('\n');
-    rest = lines.pop() ?? '';
-    const last = lines[lines.length - 1];
-    if (last) {
-      tell(JSON.parse(last) as IDeploy);
-    }
-    if (done) {
-      return;
-    }
-  }
+/** Where the versions are, and who serves one of them to be tried. */
+export interface IVersionSource {
+  versions(name: string): Promise<IVersion[]>;
+  aliases(name: string): Promise<Record<string, string[]>>;
+  askable(name: string, version: string): Promise<IAskable>;
+  serve(name: string, version: string): Promise<IServed>;
+  end(name: string, version: string): Promise<IServed>;
+  predict(name: string, version: string, body: unknown): Promise<IAnswered>;
+  /** The address of a page that a deploy has left; null where it can't be opened from here. */
+  address(name: string, version: string, page: Page): string | null;
 }

@@ -1,6 +1,6 @@
 import * as React from 'react';
 
-import type { IRow, SidebarModel } from './model';
+import type { IPanel, IRow } from './panel';
 import { ROLES } from './roles';
 import type { Role } from './roles';
 
@@ -20,7 +20,7 @@ const MEANINGS: Record<Role, string> = {
 };
 
 interface IProps {
-  model: SidebarModel;
+  model: IPanel;
   rows: readonly IRow[];
 }
 
@@ -58,7 +58,7 @@ export function Cells({ model, rows }: IProps): JSX.Element {
 
   return (
     <>
-      <RoleButtons model={model} rows={rows} />
+      {model.editable && <RoleButtons model={model} rows={rows} />}
       <ul
         ref={list}
         className="nbd-Cells"
@@ -157,7 +157,7 @@ function RoleButtons({ model, rows }: IProps): JSX.Element {
 }
 
 /** Do what a key means in the list; return whether it means anything. */
-function onKey(event: React.KeyboardEvent, model: SidebarModel, rows: readonly IRow[]): boolean {
+function onKey(event: React.KeyboardEvent, model: IPanel, rows: readonly IRow[]): boolean {
   const accel = event.ctrlKey || event.metaKey;
   if (accel && event.key.toLowerCase() === 'z') {
     event.shiftKey ? model.redo() : model.undo();

@@ -1,9 +1,11 @@
 import * as React from 'react';
 
 import type { IAnswer, IDeploy, ILine } from './api';
-import { budgetOf } from './model';
-import type { IFinding, ISettings, SidebarModel } from './model';
+import { VersionLinks } from './history';
+import { budgetOf } from './panel';
+import type { IFinding, IPanel, ISettings } from './panel';
 import { Problems } from './problems';
+import { TrialForm } from './trying';
 
 const SIGNS: Record<string, string> = { waiting: '·', done: '✓', fail: '✗', skip: '–' };
 const LABELS: Record<string, string> = {
@@ -15,7 +17,7 @@ const LABELS: Record<string, string> = {
 };
 
 /** The settings that a deploy takes from the notebook. */
-export function SettingsForm({ model }: { model: SidebarModel }): JSX.Element {
+export function SettingsForm({ model }: { model: IPanel }): JSX.Element {
   const held = model.settings;
   const check = model.check;
   const hints: ISettings = {
@@ -75,13 +77,7 @@ function Field({ value, hint, isWrong, onValue }: IFieldProps): JSX.Element {
 }
 
 /** The deploy of this notebook that runs, or the last that has ended. */
-export function DeployState({
-  model,
-  deploy
-}: {
-  model: SidebarModel;
-  deploy: IDeploy;
-}): JSX.Element {
+export function DeployState({ model, deploy }: { model: IPanel; deploy: IDeploy }): JSX.Element {
   const running = deploy.state === 'running';
   const answer = deploy.answer;
   const errors = (answer?.diagnostics ?? [])
@@ -93,7 +89,7 @@ export function DeployState({
         {ended(deploy)}
       </p>
       {deploy.state === 'failed' && <Problems model={model} findings={errors} />}
-      {deploy.state === 'done' && answer && <Deployed answer={answer} />}
+      {deploy.state === 'done' && answer && <Deployed model={model} answer={answer} />}
       {deploy.state !== 'cancelled' && (
         <ul className="nbd-Stages">
           {deploy.stages.map(stage => (
@@ -176,22 +172,23 @@ function Seconds(): JSX.Element {
   return <>{((now - began) / 1000).toFixed(0)} s</>;
 }
 
-function Deployed({ answer }: { answer: IAnswer }): JSX.Element {
-  const served = `${answer.name}:${answer.version}`;
-  const body = answer.request ? JSON.stringify(answer.request) : null;
-  const quoted = body?.replace(/'/g, "'\\''");
+/** The way on from a deploy: try it, read what it has left, serve it elsewhere. */
+function Deployed({ model, answer }: { model: IPanel; answer: IAnswer }): JSX.Element {
+  const versions = model.versions;
+  const version = versions.list.find(each => each.version === answer.version);
+  const { url = null, command = null } = version?.run ?? {};
   return (
-    <dl className="nbd-Deployed">
-      {answer.bento_tag && <Copied term="Bento" text={answer.bento_tag} />}
-      {answer.package && <Copied term="Package" text={answer.package} />}
-      <Copied term="Serve it" text={`nbdeploy serve ${served}`} />
-      {quoted && (
-        <Copied
-          term="Ask it"
-          text={`curl -s http://127.0.0.1:3000/predict -H 'Content-Type: application/json' -d '${quoted}'`}
-        />
-      )}
-    </dl>
+    <>
+      {version && <VersionLinks versions={versions} version={version} />}
+      {version && versions.trial?.version === version && <TrialForm versions={versions} />}
+      <dl className="nbd-Deployed">
+        {answer.package && <Copied term="Package" text={answer.package} />}
+        {answer.bento_tag && (
+          <Copied term="Serve it" text={`nbdeploy serve ${answer.name}:${answer.version}`} />
+        )}
+        {url === null && command !== null && <Copied term="MLflow" text={command} />}
+      </dl>
+    </>
   );
 }
 

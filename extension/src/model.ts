@@ -6,40 +6,14 @@ import { Debouncer } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 
-import * as api from './api';
-import type { ICellPart, ICheck, IDeploy, IDiagnostic } from './api';
+import type { ICellPart, ICheck, IDeploy } from './api';
 import { applyEdits, cellsOf } from './edits';
+import { budgetOf, budgetText, firstLine, nameOf, said } from './panel';
+import type { Checking, IFinding, IPanel, IRow, ISettings } from './panel';
+import * as rest from './rest';
 import { roleOf, setRole } from './roles';
 import type { Role } from './roles';
-
-const PAUSE = 350; // milliseconds without a change before the notebook is checked
-
-/** One code cell of the open notebook. */
-export interface IRow {
-  id: string;
-  index: number;
-  first: string;
-  role: Role | null;
-  selected: boolean;
-  active: boolean;
-  part: ICellPart | null;
-  found: IFinding[];
-}
-
-/** A diagnostic, with the cell that it was found in: cells move, so by id. */
-export interface IFinding extends IDiagnostic {
-  id: string | null;
-}
-
-export interface ISettings {
-  name: string;
-  input: string;
-  output: string;
-  /** Limits as on the command line: `p99_ms=20 memory_mb=512`. */
-  budget: string;
-}
-
-export type Checking = 'waiting' | 'checked' | 'failed';
+import { Versions } from './versions';
 
 /** What was sent to the server, by the index of the cell, and what it answered. */
 interface IChecked {
@@ -50,13 +24,23 @@ interface IChecked {
 }
 
 /** What the sidebar shows of the notebook that is open, and what it does to it. The document is the only truth. */
-export class SidebarModel implements IDisposable {
+export class SidebarModel implements IPanel, IDisposable {
   constructor(tracker: INotebookTracker) {
     this._tracker = tracker;
-    this._asking = new Debouncer(() => this._check(), PAUSE);
     this._painting = new Debouncer(() => this._changed.emit(), 40);
+    this.versions = new Versions(new rest.RestVersions(() => this._kernel()));
     tracker.currentChanged.connect(this._onNotebook, this);
     this._onNotebook();
+  }
+
+  readonly versions: Versions;
+  readonly editable = true;
+
+  /** Milliseconds without a change before the notebook is checked. */
+  set pause(milliseconds: number) {
+    this._asking.dispose();
+    this._asking = new Debouncer(() => this._check(), milliseconds);
+    void this._asking.invoke();
   }
 
   get changed(): ISignal<this, void> {
@@ -142,9 +126,7 @@ export class SidebarModel implements IDisposable {
 
   /** The name that a deploy takes where the notebook holds none: of its file. */
   get likelyName(): string {
-    const file = this.path.split('/').pop() ?? '';
-    const plain = file.replace(/\.ipynb$/, '').toLowerCase();
-    return plain.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
+    return nameOf(this.path);
   }
 
   setSetting(key: keyof ISettings, value: string): void {
@@ -273,8 +255,7 @@ export class SidebarModel implements IDisposable {
       if (panel.content.model?.dirty) {
         throw new Error('The notebook could not be saved, and what is saved is what is deployed.');
       }
-      const kernel = panel.sessionContext.session?.kernel?.name ?? this._kernelOfDocument();
-      this._follow(await api.startDeploy(this.path, kernel));
+      this._follow(await rest.startDeploy(this.path, this._kernel()));
     } catch (reason) {
       Notification.error(`nbdeploy: ${said(reason)}`, { autoClose: 10000 });
     } finally {
@@ -286,7 +267,7 @@ export class SidebarModel implements IDisposable {
   async cancelDeploy(): Promise<void> {
     const deploy = this.deploy;
     if (deploy?.state === 'running') {
-      this._told(await api.cancelDeploy(deploy.id));
+      this._told(await rest.cancelDeploy(deploy.id));
     }
   }
 
@@ -350,7 +331,12 @@ export class SidebarModel implements IDisposable {
     return typeof held === 'object' && held !== null ? (held as PartialJSONObject) : {};
   }
 
-  private _kernelOfDocument(): string {
+  /** The kernel's name: of the one that runs, or else the one that the document asks for. */
+  private _kernel(): string {
+    const running = this._panel?.sessionContext.session?.kernel?.name;
+    if (running !== undefined) {
+      return running;
+    }
     const spec: unknown = this._panel?.content.model?.getMetadata('kernelspec');
     const name = (spec as { name?: unknown } | undefined)?.name;
     return typeof name === 'string' ? name : '';
@@ -372,6 +358,7 @@ export class SidebarModel implements IDisposable {
     this._sent = '';
     this._checking = 'waiting';
     if (next) {
+      void next.context.ready.then(() => this._showVersions());
       next.content.modelContentChanged.connect(this._onContent, this);
       next.content.activeCellChanged.connect(this._onSelection, this);
       next.content.selectionChanged.connect(this._onSelection, this);
@@ -396,6 +383,10 @@ export class SidebarModel implements IDisposable {
     this._panel = null;
     this._checked = null;
     this._emit();
+  }
+
+  private _showVersions(): void {
+    this.versions.show(this.settings.name || this.likelyName);
   }
 
   private _onSelection(): void {
@@ -436,9 +427,10 @@ export class SidebarModel implements IDisposable {
     this._sent = text;
     this._checking = 'waiting';
     this._emit();
+    this._showVersions();
     const ids = cells.map(each => each.id);
     try {
-      const check = await api.check(this.path, document);
+      const check = await rest.check(this.path, document);
       if (this._sent === text) {
         const at = (index: number | null) => (index === null ? null : (ids[index] ?? null));
         const findings = check.diagnostics.map(each => ({ ...each, id: at(each.cell) }));
@@ -461,7 +453,7 @@ export class SidebarModel implements IDisposable {
       return;
     }
     try {
-      const running = (await api.deploys()).find(
+      const running = (await rest.deploys()).find(
         each => each.path === this.path && each.state === 'running'
       );
       if (running) {
@@ -474,7 +466,7 @@ export class SidebarModel implements IDisposable {
 
   private _follow(deploy: IDeploy): void {
     this._told(deploy);
-    void api
+    void rest
       .followDeploy(deploy.id, state => this._told(state))
       .catch((reason: unknown) => {
         Notification.error(`nbdeploy: the deploy can't be watched any more: ${said(reason)}`);
@@ -482,14 +474,18 @@ export class SidebarModel implements IDisposable {
   }
 
   private _told(deploy: IDeploy): void {
-    if (!this._disposed) {
-      this._deploys.set(deploy.path, deploy);
-      this._changed.emit();
+    if (this._disposed) {
+      return;
     }
+    this._deploys.set(deploy.path, deploy);
+    if (deploy.state === 'done' && deploy.path === this.path) {
+      this.versions.reload(deploy.answer?.name);
+    }
+    this._changed.emit();
   }
 
   private readonly _tracker: INotebookTracker;
-  private readonly _asking: Debouncer;
+  private _asking = new Debouncer(() => this._check(), 350);
   private readonly _painting: Debouncer;
   private readonly _changed = new Signal<this, void>(this);
   private readonly _deploys = new Map<string, IDeploy>();
@@ -502,36 +498,4 @@ export class SidebarModel implements IDisposable {
   private _sent = '';
   private _starting = false;
   private _disposed = false;
-}
-
-/** The first line that says something: of a comment only where there is nothing else. */
-export function firstLine(source: string): string {
-  const lines = source.split('\n').map(each => each.trim());
-  return (
-    lines.find(each => each && !each.startsWith('#') && !each.startsWith('%%')) ??
-    lines.find(each => each) ??
-    ''
-  );
-}
-
-/** The limits that a text names; null where it names none, or something that is no limit. */
-export function budgetOf(text: string): Record<string, number> | null {
-  const limits = text
-    .trim()
-    .split(/[\s,]+/)
-    .filter(each => each)
-    .map(each => /^(\w+)=(\d+\.?\d*|\.\d+)$/.exec(each));
-  if (!limits.length || limits.includes(null)) {
-    return null;
-  }
-  return Object.fromEntries(limits.map(each => [each![1]!, Number(each![2])]));
-}
-
-function budgetText(held: unknown): string {
-  const limits = typeof held === 'object' && held !== null ? Object.entries(held) : [];
-  return limits.map(([limit, value]) => `${limit}=${String(value)}`).join(' ');
-}
-
-function said(reason: unknown): string {
-  return reason instanceof Error ? reason.message : String(reason);
 }

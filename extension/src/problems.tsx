@@ -1,10 +1,10 @@
 import * as React from 'react';
 
-import type { IFinding, SidebarModel } from './model';
+import type { IFinding, IPanel } from './panel';
 import { Words } from './words';
 
 interface IProps {
-  model: SidebarModel;
+  model: IPanel;
   findings: readonly IFinding[];
 }
 
@@ -38,7 +38,7 @@ export function Problems({ model, findings }: IProps): JSX.Element {
               <Words text={each.fix} />
             </p>
           )}
-          {!!each.edits?.length && (
+          {model.editable && !!each.edits?.length && (
             <button
               type="button"
               className="nbd-Button"

@@ -1,11 +1,11 @@
 import * as React from 'react';
 
 import type { ICellPart, ICheck } from './api';
-import type { IRow, SidebarModel } from './model';
+import type { IPanel, IRow } from './panel';
 import { Names, Words } from './words';
 
 interface IProps {
-  model: SidebarModel;
+  model: IPanel;
   check: ICheck;
   rows: readonly IRow[];
 }

@@ -1,4 +1,16 @@
+import type { ISignal } from '@lumino/signaling';
 import * as React from 'react';
+
+/** Draw the component anew whenever the signal tells that something has changed. */
+export function useSignal(signal: ISignal<unknown, unknown>): void {
+  const [, draw] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    signal.connect(draw);
+    return () => {
+      signal.disconnect(draw);
+    };
+  }, [signal]);
+}
 
 /** A message of nbdeploy: what stands between backticks is code. */
 export function Words({ text }: { text: string }): JSX.Element {

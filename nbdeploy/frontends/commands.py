@@ -16,6 +16,7 @@ from nbdeploy.frontends.delivering import ci, ci_options
 from nbdeploy.frontends.differing import diff, diff_options
 from nbdeploy.frontends.edging import edge, edge_options, runtime_option, show_page
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
+from nbdeploy.frontends.listing import list_all, list_options
 from nbdeploy.frontends.package_folder import module_of
 from nbdeploy.frontends.retraining import retrain, retrain_options
 from nbdeploy.frontends.streaming import stream, stream_options
@@ -189,27 +190,6 @@ def served(arguments: list[str]) -> int:
     return subprocess.call(command)
 
 
-def no_options(parser: argparse.ArgumentParser) -> None:
-    """Take nothing beyond what every command takes."""
-
-
-def list_all(options: argparse.Namespace, stdout: TextIO) -> Answer:
-    from nbdeploy.home import list_deployments
-
-    found = [dict(each) for each in list_deployments()]
-    return Answer({"deployments": found}, lambda console: show_list(found, console))
-
-
-def show_list(found: list[Any], console: Any) -> None:
-    from nbdeploy.frontends.rendering import print_table
-
-    heads = ("name", "version", "bento_tag", "package")
-    if found:
-        print_table(heads, [[each.get(head) or "" for head in heads] for each in found], console)
-    else:
-        console.print("nothing is deployed yet: nbdeploy deploy NB --name NAME")
-
-
 def show_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="NAME[:VERSION]", help="a deployed service (default version: the newest)")
 
@@ -248,6 +228,6 @@ COMMANDS = (
             "nbdeploy diff titanic 1 2", diff_options, diff),
     Command("ci", "write the files that carry a version to where it runs: CI, container, Kubernetes",
             "nbdeploy ci titanic.ipynb --target github", ci_options, ci),
-    Command("list", "list what is deployed", "nbdeploy list --json", no_options, list_all),
+    Command("list", "list what is deployed", "nbdeploy list churn --aliases", list_options, list_all),
     Command("show", "show one deployment: its gates, its places", "nbdeploy show titanic", show_options, show),
 )  # fmt: skip

@@ -23,11 +23,10 @@ from nbdeploy.frontends.running import ROLE_LINE, history
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Iterator
-    from contextlib import AbstractContextManager
 
     from nbdeploy.errors import Diagnostic
     from nbdeploy.frontends.arguments import Parser
-    from nbdeploy.progress import Progress
+    from nbdeploy.progress import Event, Progress
     from nbdeploy.request import Deployment
 
 __all__ = ["RECORDING", "load", "unload"]
@@ -36,6 +35,7 @@ RECORDING = "NBDEPLOY_RECORDING"
 """Set in the environment of a kernel in which nbdeploy itself runs a notebook: there `%deploy` does nothing."""
 
 ROLES = ("preprocess", "predict", "test")
+PANEL = Path(__file__).with_name("static") / "panel.js"  # `make extension` builds it; wheels hold it
 SESSIONS: WeakKeyDictionary[Any, Session] = WeakKeyDictionary()
 
 
@@ -81,6 +81,7 @@ class Session:
     shell: Any
     role_lines: RoleLines = field(default_factory=RoleLines)
     ids: list[tuple[str, str]] = field(default_factory=list)
+    widget: Any = None
 
     def seen(self, info: Any) -> None:
         """Remember which cell of the document a text came from: IPython's history does not."""
@@ -114,16 +115,36 @@ class Session:
 
         with self.live_objects(notebook, options) as live, self.progress() as progress:
             made: Deployment = deploy(deploy_request(options, notebook, live=live), progress)
+            if self.widget is not None:
+                self.widget.ended(made)
         return replace(made, diagnostics=(*stale, *made.diagnostics))
 
-    def panel(self, line: str) -> Shown:
-        """Show this notebook's cells and their roles."""
+    def panel(self, line: str) -> Any:
+        """Show the panel: this notebook's cells, what stands in the way of a deploy, and the deploy.
+
+        In a terminal, and where the panel is not built, it is a table of the cells and their roles.
+        """
         try:
             if line.strip():
                 raise wrong_use("%nbdeploy takes no arguments", "%deploy --help lists the options of a deploy")
-            return panel(self.notebook(None))
+            if os.environ.get(RECORDING):
+                print("%nbdeploy shows nothing here: nbdeploy itself is running this notebook")
+                return None
+            notebook = self.notebook(None)
+            table = panel(notebook)
+            return (self.shown_panel(notebook, table.text) if in_kernel(self.shell) else None) or table
         except NbdeployError as error:
             raise readable(error) from None
+
+    def shown_panel(self, notebook: Path, text: str) -> Any:
+        """Return the widget, the same one for the same notebook; None where it is not built."""
+        if not PANEL.is_file():
+            return None
+        from nbdeploy.frontends.panel import Panel
+
+        if self.widget is None or self.widget.notebook != notebook:
+            self.widget = Panel(notebook, text)
+        return self.widget
 
     def notebook(self, explicit: Path | None) -> Path:
         from nbdeploy.frontends.notebook_path import find_notebook
@@ -156,10 +177,20 @@ class Session:
         finally:
             rmtree(folder, ignore_errors=True)
 
-    def progress(self) -> AbstractContextManager[Progress]:
-        from nbdeploy.frontends.progress_views import notebook_view, plain_view
+    @contextmanager
+    def progress(self) -> Iterator[Progress]:
+        """Draw the progress below the cell, and in the panel where one is shown."""
+        from nbdeploy.frontends.progress_views import notebook_view, plain_view, quiet_view
 
-        return notebook_view() if in_kernel(self.shell) else plain_view(sys.stdout)
+        below = notebook_view() if in_kernel(self.shell) else plain_view(sys.stdout)
+        beside = quiet_view() if self.widget is None else self.widget.following()
+        with below as draw_here, beside as draw_there:
+
+            def draw(event: Event) -> None:
+                draw_here(event)
+                draw_there(event)
+
+            yield draw
 
     def show(self, answer: Shown) -> None:
         if in_kernel(self.shell):

@@ -8,15 +8,14 @@
 | `GET nbdeploy/deploys/ID` | the states as they follow each other, a line of JSON each, until the deploy has ended |
 | `DELETE nbdeploy/deploys/ID` | ends the deploy and all that it has started |
 
-Paths are those of Jupyter's file browser: below the server's root folder.
+and those of the versions that were deployed (`server_versions.py`). Paths are those of Jupyter's file browser: below the
+server's root folder.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,6 +25,8 @@ from jupyter_server.base.handlers import APIHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, authenticated
 
+from nbdeploy.frontends.kernel_python import python_of
+from nbdeploy.frontends.server_versions import ROUTES
 from nbdeploy.frontends.watched import Watched, start
 
 __all__ = ["load_extension"]
@@ -110,14 +111,8 @@ def load_extension(app: Any) -> None:
     """Add the routes to a Jupyter Server."""
     settings = app.web_app.settings
     base = url_path_join(settings["base_url"], "nbdeploy")
-    app.web_app.add_handlers(
-        ".*$",
-        [
-            (url_path_join(base, "check"), CheckHandler),
-            (url_path_join(base, "deploys"), DeploysHandler),
-            (url_path_join(base, r"deploys/([0-9a-f]+)"), DeployHandler),
-        ],
-    )
+    routes = (("check", CheckHandler), ("deploys", DeploysHandler), (r"deploys/([0-9a-f]+)", DeployHandler), *ROUTES)
+    app.web_app.add_handlers(".*$", [(url_path_join(base, route), handler) for route, handler in routes])
 
 
 _load_jupyter_server_extension = load_extension  # the name that Jupyter Server asks for
@@ -141,20 +136,6 @@ def checked(path: Path, text: str) -> dict[str, Any]:
     from nbdeploy.checking import check
 
     return check(path, text=text).as_json()
-
-
-def python_of(kernel: Any, specs: Any) -> tuple[list[str], Mapping[str, str]]:
-    """Return the command that starts the Python of a kernel, and the kernel's own environment variables."""
-    try:
-        spec = specs.get_kernel_spec(kernel if isinstance(kernel, str) and kernel else "python3")
-    except KeyError:
-        raise HTTPError(400, f"there is no kernel {kernel!r} here: choose another one for this notebook") from None
-    if spec.language.lower() != "python" or "-m" not in spec.argv:
-        raise HTTPError(400, f"the kernel {spec.display_name!r} is not one of Python's: nbdeploy reads Python only")
-    command = spec.argv[: spec.argv.index("-m")]
-    # A bare `python` in a kernel's specification means the server's own, to Jupyter as well.
-    own = command[0].rstrip("0123456789.") == "python"
-    return ([sys.executable, *command[1:]] if own else command), spec.env
 
 
 def deploys_of(handler: APIHandler) -> dict[str, Watched]:

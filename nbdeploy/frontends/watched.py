@@ -85,12 +85,17 @@ class Watched:
                 self.said = [*self.said[1 - KEPT_LINES :], text[:500]]
 
 
-async def start(command: Sequence[str], notebook: Path, path: str, environment: Mapping[str, str]) -> Watched:
+async def start(
+    command: Sequence[str], notebook: Path, path: str, environment: Mapping[str, str], options: Sequence[str] = ()
+) -> Watched:
     """Start a deploy of the file `notebook`, which the browser calls `path`. `command` starts a Python."""
     # -P: a file beside the notebook that is called as a module of ours, or of Python, must not be taken for it.
-    words = [*command, "-P", "-m", "nbdeploy.frontends.cli", "deploy", notebook.name, "--json", "--progress", "json"]
+    words = [*command, "-P", "-m", "nbdeploy.frontends.cli", "deploy", notebook.name, *options]
     process = await asyncio.create_subprocess_exec(
         *words,
+        "--json",
+        "--progress",
+        "json",
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

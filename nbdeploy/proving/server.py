@@ -22,7 +22,7 @@ from nbdeploy.packaging.bento import BuiltBento, find
 from nbdeploy.packaging.service import key_variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 __all__ = ["ServedBento", "running"]
 
@@ -90,27 +90,36 @@ def running(
     log: Path | None = None,
     ready_seconds: float = READY_SECONDS,
     keys: str | None = None,
+    python: Sequence[str] = (sys.executable,),
 ) -> Iterator[ServedBento]:
     """Serve a Bento (itself, its tag) or an exported folder until the block ends; a free port where none is named.
 
-    `keys` are what the service asks its clients for; by default it asks for none, whatever the environment says.
+    `keys` are what the service asks its clients for; by default it asks for none, whatever the environment says. `python`
+    starts the Python that has what the service needs.
 
     Raises EnvironmentProblem NBD636: there is no such Bento; NBD637: the server did not become ready.
     """
     folder = _folder(what)
     with tempfile.TemporaryDirectory(prefix="nbdeploy-serve-", ignore_cleanup_errors=True) as scratch:
         log = log or Path(scratch) / "server.log"
-        with _started(folder, host, port, log, ready_seconds, Path(scratch), keys) as server:
+        with _started(folder, host, port, log, ready_seconds, Path(scratch), keys, python) as server:
             yield server
 
 
 @contextlib.contextmanager
 def _started(
-    folder: Path, host: str, port: int | None, log: Path, seconds: float, scratch: Path, keys: str | None
+    folder: Path,
+    host: str,
+    port: int | None,
+    log: Path,
+    seconds: float,
+    scratch: Path,
+    keys: str | None,
+    python: Sequence[str],
 ) -> Iterator[ServedBento]:
     for attempt in range(PORT_TRIES):
         chosen = port or _free_port(host)
-        process = _spawn(folder, host, chosen, log, scratch, keys)
+        process = _spawn([*python, "-m", "bentoml", "serve"], folder, host, chosen, log, scratch, keys)
         try:
             try:
                 took = _wait_ready(process, host, chosen, log, seconds)
@@ -130,9 +139,11 @@ def _folder(what: BuiltBento | str | Path) -> Path:
     return what if isinstance(what, Path) else find(what).path
 
 
-def _spawn(folder: Path, host: str, port: int, log: Path, scratch: Path, keys: str | None) -> subprocess.Popen[bytes]:
+def _spawn(
+    serve: Sequence[str], folder: Path, host: str, port: int, log: Path, scratch: Path, keys: str | None
+) -> subprocess.Popen[bytes]:
     """Start the server, from the Bento's folder: BentoML may take a tag for another one that begins alike."""
-    command = [sys.executable, "-m", "bentoml", "serve", str(folder), "--host", host, "--port", str(port)]
+    command = [*serve, str(folder), "--host", host, "--port", str(port)]
     environment = {
         **os.environ,
         # A server that starts deletes the metrics of all others that run in the same home: each gets its own.

@@ -34,6 +34,7 @@ __all__ = [
     "DataIdentity",
     "Run",
     "TrackingRecord",
+    "aliases",
     "champion_version",
     "preload",
     "track",
@@ -107,6 +108,22 @@ def champion_version(name: str) -> str | None:
                 raise
             return None
     return str(held.tags.get("nbdeploy.version") or held.version)
+
+
+def aliases(name: str) -> dict[str, list[str]]:
+    """Return the aliases of each deployed version of `name` that has any.
+
+    Raises EnvironmentProblem (NBD610-NBD617) where the store can't be used.
+    """
+    store = find_store()
+    found: dict[str, list[str]] = {}
+    with _quiet(), told_as_problem(store), _gone_is_fine():
+        store.check()
+        client = _client(store)
+        for alias, number in sorted(client.get_registered_model(name).aliases.items()):
+            held = client.get_model_version(name, number)
+            found.setdefault(str(held.tags.get("nbdeploy.version") or held.version), []).append(alias)
+    return found
 
 
 def preload() -> threading.Thread:

@@ -18,6 +18,9 @@ PLUGINS = {
     "recording/engine.py": {"papermill"},  # a papermill engine is a subclass of papermill's
     "frontends/exporter.py": {"nbconvert"},  # an nbconvert exporter is a subclass of nbconvert's
     "frontends/server.py": {"jupyter_server", "tornado"},  # handlers of Jupyter Server are subclasses of its own
+    "frontends/server_versions.py": {"jupyter_server", "tornado"},
+    "frontends/kernel_python.py": {"tornado"},  # its refusals are answers of the server
+    "frontends/panel.py": {"anywidget", "traitlets"},  # a widget is a subclass of anywidget's
     "proving/tracing/frame.py": {
         "numpy"
     },  # what stands for arrays has numpy's own operators; run in a process of its own

@@ -73,7 +73,8 @@ SHARED = {
     "NBD005": {"notebook", "reading.py"},
     "NBD120": {"analysis", "deploying.py"},
     "NBD122": {"analysis", "deploying.py"},
-    "NBD602": {"deploying.py", "home.py"},
+    "NBD602": {"deploying.py", "frontends", "home.py"},
+    "NBD603": {"frontends", "home.py"},
     "NBD705": {"frontends", "operating"},
 }
 

@@ -60,9 +60,11 @@ def test_help_is_printed_and_the_kernel_lives_on(kernel: Kernel) -> None:
 
 
 def test_the_panel_lists_the_cells_with_their_roles(start_kernel: Callable[..., Kernel], tmp_path: Path) -> None:
-    write(tmp_path / "titanic.ipynb", "%load_ext nbdeploy", "%%preprocess\nX = 1 # <b>", "%nbdeploy")
+    unbuilt = "from pathlib import Path\nfrom nbdeploy.frontends import magics\nmagics.PANEL = Path('not-built')"
+    write(tmp_path / "titanic.ipynb", "%load_ext nbdeploy", unbuilt, "%%preprocess\nX = 1 # <b>", "%nbdeploy")
     kernel = start_kernel()
     kernel.run("%load_ext nbdeploy")
+    kernel.run(unbuilt)
     ran = kernel.run("%nbdeploy")
     assert "preprocess" in (ran.result or "")
     (html,) = [each["content"]["data"]["text/html"] for each in ran.outputs if each["msg_type"] == "execute_result"]

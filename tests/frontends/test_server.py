@@ -28,6 +28,10 @@ class Server:
     url: str
     folder: Path
 
+    @property
+    def home(self) -> Path:
+        return self.folder / ".home"
+
     def ask(self, method: str, route: str, body: Any = None, token: str = TOKEN) -> tuple[int, Any]:
         """Return the status, and the JSON that was answered."""
         data = None if body is None else json.dumps(body).encode()
@@ -55,7 +59,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "ServerApp.open_browser": "False",
         "IdentityProvider.token": TOKEN,
     }
-    homes = {"JUPYTER_CONFIG_DIR": str(folder / ".config"), "JUPYTER_RUNTIME_DIR": str(folder / ".runtime")}
+    places = {"JUPYTER_CONFIG_DIR": ".config", "JUPYTER_RUNTIME_DIR": ".runtime", "NBDEPLOY_HOME": ".home"}
+    homes = {name: str(folder / place) for name, place in places.items()}
     environment = {**os.environ, **homes, "PYTHONPATH": str(ROOT), "JUPYTER_NO_CONFIG": ""}
     command = [sys.executable, "-m", "jupyter_server", *(f"--{name}={value}" for name, value in options.items())]
     with (folder / ".log").open("wb") as log:
@@ -129,6 +134,14 @@ def test_a_notebook_that_is_none_is_a_diagnostic(server: Server) -> None:
         ("GET", "nbdeploy/deploys"),
         ("GET", "nbdeploy/deploys/00"),
         ("DELETE", "nbdeploy/deploys/00"),
+        ("GET", "nbdeploy/versions"),
+        ("GET", "nbdeploy/aliases?name=tiny"),
+        ("GET", "nbdeploy/versions/tiny/1"),
+        ("GET", "nbdeploy/versions/tiny/1/report.html"),
+        ("GET", "nbdeploy/versions/tiny/1/service"),
+        ("POST", "nbdeploy/versions/tiny/1/service"),
+        ("DELETE", "nbdeploy/versions/tiny/1/service"),
+        ("POST", "nbdeploy/versions/tiny/1/service/predict"),
     ],
 )
 def test_who_has_not_logged_in_is_refused(server: Server, method: str, route: str) -> None:
@@ -161,6 +174,64 @@ def test_a_kernel_that_is_not_there_is_named(server: Server) -> None:
     status, answer = server.ask("POST", "nbdeploy/deploys", {"path": "doubling.ipynb", "kernel": "no-such"})
     assert status == 400
     assert "no-such" in answer["message"]
+
+
+@pytest.fixture
+def deployed(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The package of a version `tiny 1` that was deployed, without a Bento."""
+    from nbdeploy.home import save_deployment
+
+    monkeypatch.setenv("NBDEPLOY_HOME", str(server.home))
+    (tmp_path / "notebook").mkdir()
+    (tmp_path / "notebook" / "report.html").write_text("<script>parent.stolen = 1</script>")
+    example = {"request": {"rows": [{"a": 1.5}]}, "predictions": [2]}
+    contract = {"input": {"kind": "table", "columns": [{"name": "a", "dtype": "float64"}]}, "examples": [example]}
+    (tmp_path / "contract.json").write_text(json.dumps(contract))
+    gates = [{"name": "faithful", "verdict": "pass"}, {"name": "better", "verdict": "skip"}]
+    save_deployment("tiny", "1", {"name": "tiny", "version": "1", "package": str(tmp_path), "gates": gates})
+    return tmp_path
+
+
+def test_the_history_tells_what_each_version_has_left(server: Server, deployed: Path) -> None:
+    status, answer = server.ask("GET", "nbdeploy/versions?name=tiny")
+    (tiny,) = answer["versions"]
+    assert (status, tiny["version"], tiny["pages"], tiny["gates"]) == (
+        200, "1", ["report.html"], {"pass": 1, "fail": 0, "skip": 1}
+    )  # fmt: skip
+    assert tiny["deployed"].startswith("20")
+    assert server.ask("GET", "nbdeploy/versions?name=other")[1] == {"versions": []}
+    form = server.ask("GET", "nbdeploy/versions/tiny/1")[1]
+    assert (form["input"]["kind"], form["examples"][0]["predictions"]) == ("table", [2])
+
+
+def test_a_page_of_a_deploy_can_do_nothing_in_jupyters_name(server: Server, deployed: Path) -> None:
+    headers = {"Authorization": f"token {TOKEN}"}
+    request = urllib.request.Request(f"{server.url}/nbdeploy/versions/tiny/1/report.html", headers=headers)
+    with urllib.request.urlopen(request, timeout=30) as page:
+        policy = page.headers["Content-Security-Policy"]
+        assert page.headers.get_content_type() == "text/html"
+    assert policy.startswith("sandbox ")
+    assert "allow-same-origin" not in policy
+    assert "default-src 'none'" in policy
+
+
+@pytest.mark.parametrize(
+    ("method", "place", "status"),
+    [
+        ("GET", "tiny/2", 404),
+        ("GET", "none/1", 404),
+        ("GET", "tiny/1/validated.html", 404),
+        ("GET", "tiny/1/contract.json", 404),
+        ("GET", "..%2Ftiny/1", 404),
+        ("GET", "tiny/..%2F1/report.html", 404),
+        ("POST", "none/1/service", 404),
+        ("POST", "tiny/1/service", 409),  # there is no Bento to serve
+        ("POST", "tiny/1/service/predict", 409),  # nor is it served
+    ],
+)
+def test_what_is_not_there_is_refused(server: Server, deployed: Path, method: str, place: str, status: int) -> None:
+    body = {} if method == "POST" else None
+    assert server.ask(method, f"nbdeploy/versions/{place}", body)[0] == status
 
 
 def followed(server: Server, key: str) -> list[dict[str, Any]]:
@@ -205,7 +276,7 @@ def test_a_cancelled_deploy_leaves_nothing_behind(server: Server, tmp_path: Path
     status, last = server.ask("DELETE", f"nbdeploy/deploys/{first['id']}")
     assert (status, last["state"], last["answer"]) == (200, "cancelled", None)
     assert psutil.wait_procs(tree, timeout=5)[1] == []
-    assert list(Path(os.environ["NBDEPLOY_HOME"]).glob("**/endless/*")) == []
+    assert list(server.home.glob("**/endless/[0-9]*")) == []
 
 
 def test_a_process_that_dies_without_an_answer_is_a_diagnostic() -> None:
