@@ -9,6 +9,7 @@
   locks/                        hashes of requirements that were looked up before
   onnx/                         models that were converted before
   onnxruntime-web/              what pages of `nbdeploy edge` compute with
+  releases/<name>/              which version answers, and what happened (operating/release/store.py)
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Claim",
+    "check_name",
     "claim_version",
     "data_folder",
     "list_deployments",
@@ -155,6 +157,12 @@ def write_atomically(target: Path, text: str) -> None:
 
 
 def _versions_folder(name: str) -> Path:
+    check_name(name)
+    return data_folder() / "packages" / name
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError NBD602 for a name that can't be a folder."""
     if not _NAME.fullmatch(name):
         raise UsageError(
             Diagnostic(
@@ -163,7 +171,6 @@ def _versions_folder(name: str) -> Path:
                 fix="choose a name of letters, digits, '-', '_' and '.', beginning with a letter or a digit",
             )
         )
-    return data_folder() / "packages" / name
 
 
 def _next_free(folder: Path, name: str, taken: Callable[[str, str], bool]) -> tuple[Claim, int]:

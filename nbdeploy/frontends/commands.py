@@ -18,6 +18,7 @@ from nbdeploy.frontends.edging import edge, edge_options, runtime_option, show_p
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
 from nbdeploy.frontends.listing import list_all, list_options
 from nbdeploy.frontends.package_folder import module_of
+from nbdeploy.frontends.releasing import release, release_options
 from nbdeploy.frontends.retraining import retrain, retrain_options
 from nbdeploy.frontends.streaming import stream, stream_options
 from nbdeploy.frontends.verifying import verify, verify_options
@@ -220,6 +221,8 @@ COMMANDS = (
             "nbdeploy stream titanic --broker nats://localhost:4222 --in passengers --out survivals", stream_options, stream),
     Command("edge", "write a page that predicts in the browser, where the whole path is one ONNX graph",
             "nbdeploy edge titanic --out page", edge_options, edge),
+    Command("release", "release versions on this machine, watch them, and go back",
+            "nbdeploy release canary titanic:3 --steps 5,25,100 --every 60", release_options, release),
     Command("retrain", "train a deployed package anew, and see whether that makes the deployed model",
             "nbdeploy retrain titanic --check", retrain_options, retrain),
     Command("verify", "hold a package, a Bento or a running service to its contract, and say whose fault a fault is",

@@ -24,7 +24,7 @@ from nbdeploy.packaging.service import key_variable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["ServedBento", "running"]
+__all__ = ["ServedBento", "free_port", "module_of", "running", "serving"]
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
@@ -118,8 +118,8 @@ def _started(
     python: Sequence[str],
 ) -> Iterator[ServedBento]:
     for attempt in range(PORT_TRIES):
-        chosen = port or _free_port(host)
-        process = _spawn([*python, "-m", "bentoml", "serve"], folder, host, chosen, log, scratch, keys)
+        chosen = port or free_port(host)
+        process = _spawn(folder, host, chosen, log, scratch, keys, python)
         try:
             try:
                 took = _wait_ready(process, host, chosen, log, seconds)
@@ -139,15 +139,18 @@ def _folder(what: BuiltBento | str | Path) -> Path:
     return what if isinstance(what, Path) else find(what).path
 
 
-def _spawn(
-    serve: Sequence[str], folder: Path, host: str, port: int, log: Path, scratch: Path, keys: str | None
-) -> subprocess.Popen[bytes]:
-    """Start the server, from the Bento's folder: BentoML may take a tag for another one that begins alike."""
-    command = [*serve, str(folder), "--host", host, "--port", str(port)]
+def serving(
+    folder: Path, host: str, port: int, home: Path, keys: str | None, python: Sequence[str] = (sys.executable,)
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that serves a Bento's or an exported folder, and its environment; `home` is BentoML's.
+
+    The folder, not a tag: BentoML may take a tag for another one that begins alike.
+    """
+    command = [*python, "-m", "bentoml", "serve", str(folder), "--host", host, "--port", str(port)]
     environment = {
         **os.environ,
         # A server that starts deletes the metrics of all others that run in the same home: each gets its own.
-        "BENTOML_HOME": str(scratch / "bentoml"),
+        "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",  # a Bento is not written to
@@ -155,9 +158,15 @@ def _spawn(
     # PYTHONPATH would let modules of this process' project win over the Bento's own.
     environment.pop("PYTHONPATH", None)
     environment.pop("BENTOML_QUIET", None)  # the log says when the port is ours
-    variable = key_variable(_module_of(folder))
+    variable = key_variable(module_of(folder))
     environment.pop(variable, None)
-    environment |= {} if keys is None else {variable: keys}
+    return command, environment | ({} if keys is None else {variable: keys})
+
+
+def _spawn(
+    folder: Path, host: str, port: int, log: Path, scratch: Path, keys: str | None, python: Sequence[str]
+) -> subprocess.Popen[bytes]:
+    command, environment = serving(folder, host, port, scratch / "bentoml", keys, python)
     with log.open("wb") as out:
         return subprocess.Popen(
             command,
@@ -170,7 +179,7 @@ def _spawn(
         )
 
 
-def _module_of(folder: Path) -> str:
+def module_of(folder: Path) -> str:
     """Return the import name of the package in a Bento's or an exported folder."""
     contract = next((each for each in (folder / "src/contract.json", folder / "contract.json") if each.is_file()), None)
     try:
@@ -228,7 +237,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _free_port(host: str) -> int:
+def free_port(host: str) -> int:
+    """Return a port that nobody listens on at this moment."""
     with socket.socket() as listener:
         listener.bind((host, 0))
         return int(listener.getsockname()[1])

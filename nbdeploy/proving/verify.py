@@ -73,19 +73,21 @@ def verify(
     labels: Path | None = None,
     margin: float = 0.0,
     api_key: str | None = None,
+    load: bool = True,
     progress: Progress = silent,
 ) -> Verification:
     """Ask the target what its contract promises. `target` is a package's folder, a Bento, NAME[:VERSION] or a service's URL.
 
     `contract` is a file with another contract to hold it to; `labels` one with rows and their outcomes (see `drift.py`), on which
-    the metric may be worse than the contract's by `margin`. Raises UsageError where there is no such target, or no contract
-    (NBD539); EnvironmentProblem NBD634 where BentoML is needed and missing.
+    the metric may be worse than the contract's by `margin`. Without `load` no budget is measured that only a load shows.
+    Raises UsageError where there is no such target, or no contract (NBD539); EnvironmentProblem NBD634 where BentoML is needed
+    and missing.
     """
     began = time.monotonic()
     told = _Told(progress)
     place = target_of(target)
     held = read_contract(_text(contract), str(contract)) if contract else None
-    asked = _Asked(place, contract.parent if contract else None, labels, margin, api_key, told)
+    asked = _Asked(place, contract.parent if contract else None, labels, margin, api_key, told, load)
     findings, held = _remote(asked, held) if place.folder is None else _local(asked, held)
     seconds = round(time.monotonic() - began, 2)
     return Verification(
@@ -121,6 +123,7 @@ class _Asked:
     margin: float
     key: str | None
     told: _Told
+    load: bool = True
 
     def metric(self, service: Remote, contract: Contract, recorded: Sequence[Answered]) -> Metric | str:
         """Ask the labelled rows of the file, or judge the answers to the recorded ones; a text says why that can't be."""
@@ -150,7 +153,7 @@ def _remote(asked: _Asked, held: Contract | None) -> tuple[tuple[Finding, ...], 
         elif heard.status == 200:
             stated = _stated(heard, told)
         own = stated is not None and (stated.version, stated.digest) == (held.version, held.digest)
-        figures, unmeasured = _remote_figures(service, held)
+        figures, unmeasured = _remote_figures(service, held) if asked.load else ({}, _unasked(held))
         seen = _seen(service, held, _examples(held), figures=figures, unmeasured=unmeasured, is_own=own)
         seen = replace(seen, metric=asked.metric(service, held, ()))
     return judged(held, seen), held
@@ -172,6 +175,10 @@ def _remote_figures(service: Remote, contract: Contract) -> tuple[dict[str, floa
     return figures, unmeasured
 
 
+def _unasked(contract: Contract) -> dict[str, str]:
+    return dict.fromkeys(sorted(contract.budgets), "it was not asked for")
+
+
 # a package or a Bento, started here -------------------------------------------------------------------------------------
 
 
@@ -187,7 +194,7 @@ def _local(asked: _Asked, held: Contract | None) -> tuple[tuple[Finding, ...], C
     try:
         with told.stage(f"starting {place.shown}"), running(place.served) as server:
             service = remote(server.url, asked.key)
-            figures, unmeasured = _load_figures(service, held)
+            figures, unmeasured = _load_figures(service, held) if asked.load else ({}, _unasked(held))
             figures |= _own_figures(server, place)
             seen = _seen(service, held, bodies, figures=figures, unmeasured=unmeasured, is_own=is_own)
             seen = replace(seen, metric=asked.metric(service, held, seen.answers[len(examples) :]))

@@ -37,6 +37,7 @@ __all__ = [
     "aliases",
     "champion_version",
     "preload",
+    "set_aliases",
     "track",
     "untrack",
 ]
@@ -124,6 +125,31 @@ def aliases(name: str) -> dict[str, list[str]]:
             held = client.get_model_version(name, number)
             found.setdefault(str(held.tags.get("nbdeploy.version") or held.version), []).append(alias)
     return found
+
+
+def set_aliases(name: str, aliases: Mapping[str, str | None]) -> list[str]:
+    """Let each alias name the model of a deployed version, None: no model; return the versions that have none registered.
+
+    Raises EnvironmentProblem (NBD610-NBD617) where the store can't be used.
+    """
+    store = find_store()
+    unknown = []
+    with _quiet(), told_as_problem(store):
+        store.check()
+        client = _client(store)
+        models = {
+            str(each.tags.get("nbdeploy.version") or each.version): str(each.version)
+            for each in reversed(client.search_model_versions(f"name = '{name}'", max_results=10_000))
+        }
+        for alias, version in aliases.items():
+            if version is not None and version in models:
+                client.set_registered_model_alias(name, alias, models[version])
+                continue
+            if models:
+                with _gone_is_fine():
+                    client.delete_registered_model_alias(name, alias)
+            unknown += [version] if version is not None else []
+    return sorted(set(unknown))
 
 
 def preload() -> threading.Thread:

@@ -1,0 +1,108 @@
+"""What users saw of a version: requests in a window of time, from the proxy's log.."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["Answer", "Requests", "Sample", "answer_from", "lower_bound", "quantile"]
+
+KEPT = 20_000  # answers of a version
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of a version, before a fallback could hide it: its status (0: none came) and its milliseconds."""
+
+    at: float
+    status: int
+    ms: float
+    rescued: bool = False
+
+    @property
+    def failed(self) -> bool:
+        return self.status >= 500 or self.status == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Answers in a window: how many, how many failed, how long the others took (milliseconds)."""
+
+    requests: int = 0
+    errors: int = 0
+    times: tuple[float, ...] = ()
+    rescued: int = 0
+
+    @classmethod
+    def of(cls, answers: Iterable[Answer]) -> Sample:
+        seen = list(answers)
+        times = tuple(each.ms for each in seen if not each.failed)
+        return cls(len(seen), sum(each.failed for each in seen), times, sum(each.rescued for each in seen))
+
+    @property
+    def error_rate(self) -> float:
+        return self.errors / self.requests if self.requests else 0.0
+
+    @property
+    def p99_ms(self) -> float | None:
+        return quantile(self.times, 0.99)
+
+    def slower_than(self, ms: float) -> int:
+        return sum(each > ms for each in self.times)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "requests": self.requests,
+            "errors": self.errors,
+            "error_rate": round(self.error_rate, 5),
+            "rescued": self.rescued,
+            "p50_ms": quantile(self.times, 0.5),
+            "p99_ms": self.p99_ms,
+        }
+
+
+class Requests:
+    """The latest answers of each lane."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[str, deque[Answer]] = {}
+        self.rescued = 0
+
+    def add(self, lane: str, answer: Answer) -> None:
+        self._lanes.setdefault(lane, deque(maxlen=KEPT)).append(answer)
+        self.rescued += answer.rescued
+
+    def since(self, lane: str | None, began: float) -> Sample:
+        return Sample.of(each for each in tuple(self._lanes.get(lane or "", ())) if each.at >= began)
+
+
+def answer_from(line: str, now: float) -> tuple[str, Answer] | None:
+    """Read a line of the proxy's log: the lane and the answer; None for other lines, and for clients that went away."""
+    words = line.split()
+    if len(words) != 8 or words[0] != "R":
+        return None
+    _, lane, server, status, of_model, ms, ended, rescued = words
+    if ended[0] in "Cc" and of_model == "-":
+        return None
+    own = int(of_model) if of_model.isdigit() else int(status) if status.lstrip("-").isdigit() else 0
+    elsewhere = server.startswith("f")  # the lane itself could not answer
+    status_seen = 0 if elsewhere else max(own, 0)
+    return lane, Answer(now, status_seen, max(float(ms), 0.0), rescued == "yes" or elsewhere)
+
+
+def quantile(times: Iterable[float], part: float) -> float | None:
+    """Return the value that `part` of the times stay below, None of no times."""
+    ordered = sorted(times)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
+
+
+def lower_bound(hits: int, of: int, z: float = 2.326) -> float:
+    """Return what the share behind `hits` of `of` is at least, with 99 % confidence (Wilson 1927)."""
+    if not of:
+        return 0.0
+    share = hits / of
+    middle = share + z * z / (2 * of)
+    spread: float = z * ((share * (1 - share) + z * z / (4 * of)) / of) ** 0.5
+    return max(0.0, (middle - spread) / (1 + z * z / of))
