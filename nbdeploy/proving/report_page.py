@@ -59,13 +59,15 @@ def _rendered(template: str, report: Report, **more: Any) -> str:
     def figures(gate: Mapping[str, Any]) -> list[Any]:
         return list(figures_of(gate["figures"]))
 
+    stop = next((each for each in report.gates if each["name"] == report.stopped_by), None)
     text: str = (
         _environment()
         .get_template(template)
         .render(
             report=report,
             headline=headline(report),
-            stop=next((each for each in report.gates if each["name"] == report.stopped_by), None),
+            stop=stop,
+            differences=_differences(stop["figures"]) if stop else (),
             outcome="fail" if any(each["verdict"] == "fail" for each in report.gates) else "pass",
             shows=SHOWS,
             figures_of=figures,
@@ -75,6 +77,12 @@ def _rendered(template: str, report: Report, **more: Any) -> str:
         )
     )
     return text
+
+
+def _differences(figures: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the statements that answer rows apart otherwise than among all, as `rowwise` or `faithful` saw them."""
+    found: Sequence[Mapping[str, Any]] = {**figures.get("apart", {}), **figures}.get("statements", ())
+    return found
 
 
 @cache

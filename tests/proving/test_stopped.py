@@ -41,8 +41,16 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "data"
 
 
-def test_the_page_shows_rows_statement_and_fix_of_the_gate_that_failed(data: Path) -> None:
-    place = leave_report(REPORT, stopped(statements=STATEMENTS, positions=[17]), None)
+@pytest.mark.parametrize(
+    "figures",
+    [
+        {"statements": STATEMENTS, "positions": [17]},
+        {"mismatches": 1, "apart": {"statements": STATEMENTS, "positions": [17]}},
+    ],
+    ids=["rowwise", "faithful"],
+)
+def test_the_page_shows_rows_statement_and_fix_of_the_gate_that_failed(data: Path, figures: Any) -> None:
+    place = leave_report(REPORT, stopped(**figures), None)
     assert place.parent == data / "failed" / "risk"
     page = Page(place.read_text(encoding="utf-8"))
     assert page.open == []
@@ -56,6 +64,7 @@ def test_the_page_shows_rows_statement_and_fix_of_the_gate_that_failed(data: Pat
         "no seed",
     ):
         assert told in page.text
+    assert page.text.index("--freeze 4:2") < page.text.index("The proof")
     assert "let pass" not in page.text
     levels = [int(tag[1]) for tag, _ in page.elements if tag in {"h1", "h2", "h3"}]
     assert levels.count(1) == 1
