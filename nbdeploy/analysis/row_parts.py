@@ -12,19 +12,21 @@ from nbdeploy.notebook.cells import Role
 
 __all__ = ["likely_bindings", "rows_of"]
 
-TAKING_ROWS = frozenset({"copy", "head", "reset_index", "sample", "sort_index", "tail", "to_numpy"})
+TAKING_ROWS = frozenset({"copy", "head", "query", "reset_index", "sample", "sort_index", "tail", "to_numpy"})
 
 
 def rows_of(node: ast.stmt, name: str) -> str | None:
     """Return the name whose rows an assignment gives to `name`."""
     if not isinstance(node, ast.Assign):
         return None
-    match node.value:
+    match _given_to(node, name):
         case ast.Call(func=ast.Attribute(attr="train_test_split") | ast.Name(id="train_test_split"), args=arguments):
             order = [each for target in node.targets for each in plain_targets(target)]
             place = order.index(name) // 2 if name in order else len(arguments)
             return root_name(arguments[place]) if place < len(arguments) else None
         case ast.Call(func=ast.Attribute(value=rows, attr=method)) if method in TAKING_ROWS:
+            return root_name(rows)
+        case ast.Call(func=ast.Attribute(value=rows, attr="drop")) as call if _drops_rows(call):
             return root_name(rows)
         case ast.Subscript(value=ast.Attribute(value=ast.Name(id=rows), attr="iloc" | "loc")):
             return rows
@@ -34,6 +36,24 @@ def rows_of(node: ast.stmt, name: str) -> str | None:
             return rows
         case _:
             return None
+
+
+def _given_to(node: ast.Assign, name: str) -> ast.expr:
+    """Return what the name gets, where names and values stand side by side: `train, test = df.loc[a], df.drop(a)`."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values):
+            return next(
+                (value for each, value in zip(names, values, strict=True) if root_name(each) == name), node.value
+            )
+    return node.value
+
+
+def _drops_rows(call: ast.Call) -> bool:
+    """Tell whether a call of `drop` leaves out rows by their labels: `df.drop(train.index)`, not `df.drop(columns="y")`."""
+    named = {each.arg for each in call.keywords}
+    if named:
+        return named == {"index"} and not call.args
+    return len(call.args) == 1 and not isinstance(call.args[0], ast.Constant | ast.List)
 
 
 def likely_bindings(program: Program, answer: Iterable[str], last: Statement) -> dict[str, str]:
