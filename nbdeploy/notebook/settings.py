@@ -30,7 +30,10 @@ LIMITS = {
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What `metadata.nbdeploy` says; the fields mean what they mean in a `DeployRequest`."""
+    """What `metadata.nbdeploy` says; the fields mean what they mean in a `DeployRequest`.
+
+    `contacts` are who is called for a fault of the `system` (how it is served) and for one of the `model`.
+    """
 
     name: str | None = None
     input: str | None = None
@@ -47,6 +50,7 @@ class Settings:
     onnx: Literal["auto", "require", "off"] | None = None
     onnx_tolerance: float | None = None
     quantize: bool | None = None
+    contacts: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -124,6 +128,11 @@ _FORMS = {
         "a number from 0 to 1, such as 1e-6", lambda value: _is_number(value) and value <= 1, float
     ),
     "quantize": _Form("true or false", lambda value: isinstance(value, bool), bool),
+    "contacts": _Form(
+        'an object with "system" and "model", such as {"system": "platform@example.org"}',
+        lambda value: _is_map(_is_text)(value) and set(value) <= {"system", "model"},
+        dict,
+    ),
 }
 
 

@@ -77,7 +77,8 @@ class Report:
 
     `gates` are all ten, as JSON values; one that was not asked is skipped and says why. `seconds` are those of the stages.
     `packages` are versions of what the package imports itself, of the `locked` ones that its lock holds. `places` say where
-    things are. `stopped_by` is the gate that ended the deploy; "" where nothing did.
+    things are. `stopped_by` is the gate that ended the deploy; "" where nothing did. `contacts` are who is called for a fault
+    of the `system` or of the `model`.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Report:
     places: Mapping[str, str] = field(default_factory=dict)
     diagnostics: tuple[Mapping[str, Any], ...] = ()
     stopped_by: str = ""
+    contacts: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return {"report": 1, **asdict(self)}
@@ -137,6 +139,7 @@ def report_of(
         seconds=dict(seconds),
         places=dict(places),
         diagnostics=tuple(each.as_json() for each in diagnostics),
+        contacts=recording.program.notebook.settings.contacts,
     )
 
 

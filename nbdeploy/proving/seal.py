@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.home import write_atomically
+from nbdeploy.proving.handover import handover
 from nbdeploy.proving.report_page import report_html
 
 if TYPE_CHECKING:
@@ -21,9 +22,10 @@ REPORT_FILES = ("report.html", "report.json")
 
 
 def seal(folder: Path, report: Report) -> None:
-    """Write the report into a package's folder, and all verdicts into its contract: nothing else there is touched."""
+    """Write report and handover into a package's folder, and all verdicts into its contract: nothing else is touched."""
     contract = json.loads((folder / "contract.json").read_text(encoding="utf-8"))
     _write(folder / "contract.json", {**contract, "gates": list(report.gates)})
+    write_atomically(folder / "HANDOVER.md", handover(report, contract))
     write_atomically(folder / "notebook" / "report.html", report_html(report))
     _write(folder / "notebook" / "report.json", report.as_json())
 

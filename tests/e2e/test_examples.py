@@ -238,7 +238,7 @@ def test_the_report_and_the_whole_proof_lie_in_the_package_the_bento_and_the_run
     assert contract["gates"] == report["gates"]
     assert {each["name"]: each["verdict"] for each in contract["gates"]}["served"] == "pass"
     bento = Path(churn.answer["bento_path"]) / "src"
-    for file in ("contract.json", "notebook/report.html", "notebook/report.json"):
+    for file in ("contract.json", "HANDOVER.md", "notebook/report.html", "notebook/report.json"):
         assert (bento / file).read_bytes() == (churn.package / file).read_bytes()
     kept = {
         each.parent.name: each.name

@@ -16,6 +16,7 @@ from nbdeploy.proving.report import Data, Form, FrozenValue, Report, ServedCell,
 from nbdeploy.proving.report_page import SHOWS, headline, notebook_html, report_html
 from nbdeploy.proving.seal import seal
 from nbdeploy.proving.verdict import GATES
+from tests.proving.contracts import DIGEST, changed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -227,7 +228,7 @@ def test_a_notebook_shows_the_same_gates_and_what_to_do_next() -> None:
 
 def test_a_package_gets_the_report_and_the_whole_proof(tmp_path: Path) -> None:
     (tmp_path / "notebook").mkdir()
-    (tmp_path / "contract.json").write_text('{"contract": 1, "gates": [], "version": "3"}')
+    (tmp_path / "contract.json").write_text(json.dumps(changed(model={"digest": DIGEST, "artifacts": {}}, metric=None)))
     odd = replace(REPORT, gates=whole_proof([gate("faithful", worst=float("nan"))]))
     seal(tmp_path, odd)
     contract = json.loads((tmp_path / "contract.json").read_text())
@@ -235,7 +236,9 @@ def test_a_package_gets_the_report_and_the_whole_proof(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "notebook" / "report.json").read_text(), parse_constant=pytest.fail)
     assert (told["report"], told["name"], told["gates"]) == (1, "risk", contract["gates"])
     assert (tmp_path / "notebook" / "report.html").read_text().startswith("<!doctype html>")
+    assert (tmp_path / "HANDOVER.md").read_text().startswith("# Handover: risk, version 3")
     assert sorted(each.name for each in tmp_path.rglob("*") if each.is_file()) == [
+        "HANDOVER.md",
         "contract.json",
         "report.html",
         "report.json",
