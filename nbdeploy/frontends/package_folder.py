@@ -13,15 +13,20 @@ __all__ = ["module_of", "package_folder"]
 def package_folder(target: str) -> Path:
     """Return the folder of a package, given as such or as NAME[:VERSION].
 
-    Raises UsageError NBD603 (nothing is deployed under this name), NBD705 (the folder holds no package).
+    A folder that only has the name of a deployed service is not meant. Raises UsageError NBD603 (nothing is deployed under
+    this name), NBD705 (the folder holds no package).
     """
     from nbdeploy.home import load_deployment
 
-    if Path(target).is_dir():
-        module_of(Path(target))
+    if (Path(target) / "contract.json").is_file():
         return Path(target).resolve()
     name, _, version = target.partition(":")
-    return Path(load_deployment(name, version or None)["package"])
+    try:
+        return Path(load_deployment(name, version or None)["package"])
+    except UsageError:
+        if Path(target).is_dir():
+            module_of(Path(target))
+        raise
 
 
 def module_of(folder: Path) -> str:

@@ -49,7 +49,7 @@ KINDS = {
     "redis": REDIS,
     "rediss": REDIS,
     "amqp": RABBIT,
-    "amqps": RABBIT,
+    "amqps": Kind("rabbit", "aio_pika", 5671),
     "kafka": KAFKA,
 }
 
@@ -117,7 +117,7 @@ def emit_worker(package: Path, broker: str, out: Path) -> Path:
         raise UsageError(Diagnostic(code="NBD664", message=message, fix="name another folder, or move it away"))
     partial = out / ".worker.partial"
     shutil.rmtree(partial, ignore_errors=True)
-    others = [f"{each.extra}.py" for each in (NATS, REDIS, RABBIT, KAFKA) if each is not kind]
+    others = [f"{each.extra}.py" for each in (NATS, REDIS, RABBIT, KAFKA) if each.extra != kind.extra]
     shutil.copytree(WORKER, partial, ignore=shutil.ignore_patterns("__pycache__", *others))
     _check_installed(kind)
     pin = f"faststream[{kind.extra}]=={version('faststream')}\n"

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nbdeploy.errors import EnvironmentProblem, UsageError
+from nbdeploy.frontends.package_folder import package_folder
+from nbdeploy.home import save_deployment
 from nbdeploy.operating.stream import Stream, emit_worker, start_of
 from tests.e2e.conftest import free_port
 from tests.operating.streams import expected, mixed_package, row, server
@@ -116,23 +118,14 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nats | Re
 
 
 @contextmanager
-def worker(package: Path, url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `nbdeploy stream` until the block ends."""
-    command = [
-        sys.executable,
-        "-m",
-        "nbdeploy.frontends.cli",
-        "stream",
-        str(package),
-        "--in",
-        "rows",
-        "--out",
-        "answers",
-    ]
+def worker(module: list[str], package: Path, url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a worker until the block ends."""
+    options = ["--in", "rows", "--out", "answers", "--patience", "2"]
     with log.open("ab") as out:
         process = subprocess.Popen(
-            [*command, "--patience", "2", "--json"],
-            env={**os.environ, "NBDEPLOY_BROKER": url},
+            [sys.executable, "-m", *module, *options],
+            cwd=package if module == ["worker"] else None,
+            env={**os.environ, "NBDEPLOY_BROKER": url, "WORKER_BROKER": url},
             stdout=subprocess.DEVNULL,
             stderr=out,
         )
@@ -157,10 +150,11 @@ async def killed_and_drained(package: Path, broker: Nats | Redis, log: Path, bod
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(broker)
         await broker.send(bodies[: MESSAGES // 2])
-        with worker(package, broker.url, log):
+        with worker(["nbdeploy.frontends.cli", "stream", str(package), "--json"], package, broker.url, log):
             await until(found, 300, broker, log)  # in the middle of its work, it is killed
         await broker.send(bodies[MESSAGES // 2 :])
-        with worker(package, broker.url, log) as second:
+        emit_worker(package, broker.url, package)
+        with worker(["worker"], package, broker.url, log) as second:  # without nbdeploy
             await until(found, MESSAGES - 1, broker, log)
             second.send_signal(signal.SIGTERM)
             assert second.wait(30) == 0, log.read_text()
@@ -235,6 +229,44 @@ def test_the_emitted_worker_needs_no_nbdeploy_and_holds_the_one_broker(package: 
     assert "faststream[redis]==" in (target / "requirements.txt").read_text()
     assert not [each for each in target.glob("*.py") if "nbdeploy" in each.read_text()]
     assert emit_worker(package, "redis://somewhere", tmp_path) == target  # again, over its own
+
+
+def test_the_emitted_worker_says_that_no_broker_answers_and_which_addresses_it_knows(
+    package: Path, tmp_path: Path
+) -> None:
+    emit_worker(package, "nats://somewhere", tmp_path)
+    options = ["--package", str(package), "--in", "a", "--out", "b"]
+    ran = [
+        subprocess.run(
+            [sys.executable, "-m", "worker", "--broker", url, *options],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        for url in ("nats://127.0.0.1:9", "localhost:4222")
+    ]
+    assert [each.returncode for each in ran] == [3, 2]
+    assert "no broker answers at 127.0.0.1:9" in ran[0].stderr
+    assert "begins with one of nats, tls, redis" in ran[1].stderr
+    assert not [each for each in ran if "Traceback" in each.stderr]
+
+
+def test_a_folder_that_only_has_the_name_of_a_service_is_not_meant(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NBDEPLOY_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    save_deployment("titanic", "1", {"package": "/somewhere/titanic/1"})
+    Path("titanic").mkdir()
+    assert package_folder("titanic") == Path("/somewhere/titanic/1")
+    assert package_folder(str(package)) == package
+    Path("iris").mkdir()
+    with pytest.raises(UsageError, match="NBD705"):
+        package_folder("iris")
+    with pytest.raises(UsageError, match="NBD603"):
+        package_folder("irises")
 
 
 def test_a_folder_of_somebody_else_is_left_alone(package: Path, tmp_path: Path) -> None:

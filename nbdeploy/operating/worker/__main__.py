@@ -20,16 +20,17 @@ from .line import Line, Wish
 
 __all__ = ["main"]
 
-BROKERS = {
-    "nats": "nats",
-    "tls": "nats",
-    "redis": "redis",
-    "rediss": "redis",
-    "amqp": "rabbit",
-    "amqps": "rabbit",
-    "kafka": "kafka",
+BROKERS = {  # by the beginning of the address: the file, and the port where the address has none
+    "nats": ("nats", 4222),
+    "tls": ("nats", 4222),
+    "redis": ("redis", 6379),
+    "rediss": ("redis", 6379),
+    "amqp": ("rabbit", 5672),
+    "amqps": ("rabbit", 5671),
+    "kafka": ("kafka", 9092),
 }
 NO_BROKER = 3
+CONNECT_SECONDS = 5.0
 BROKER = "WORKER_BROKER"
 
 logger = logging.getLogger("worker")
@@ -53,6 +54,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Answer messages until a signal comes; return the exit status."""
     options = parser().parse_args(arguments)
+    if urlsplit(options.broker or "").scheme not in BROKERS:
+        parser().error(f"--broker needs an address that begins with one of {', '.join(BROKERS)}")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     sys.path.insert(0, str(options.package.resolve()))
     answering = Answering(options.package, options.key)
@@ -72,14 +75,16 @@ async def run(wish: Wish, answering: Answering) -> int:
     from faststream import FastStream
 
     url = urlsplit(wish.broker)
-    of_broker = importlib.import_module(f"{__package__}.{BROKERS[url.scheme]}")
-    line = Line(answering.replies, wish.batch)
-    shown = f"{url.scheme}://{url.hostname}:{url.port}"
+    file, port = BROKERS[url.scheme]
+    host, _, told = url.netloc.rpartition("@")[2].partition(",")[0].partition(":")
+    shown = f"{host}:{told or port}"
     try:
-        broker = await of_broker.connected(wish, line)
-    except (OSError, TimeoutError) as problem:
+        await asyncio.wait_for(asyncio.open_connection(host, int(told or port)), CONNECT_SECONDS)
+    except (OSError, TimeoutError) as problem:  # the clients would try for minutes, and say nothing
         logger.error("no broker answers at %s: %s", shown, problem)
         return NO_BROKER
+    line = Line(answering.replies, wish.batch)
+    broker = await importlib.import_module(f"{__package__}.{file}").connected(wish, line)
     logger.info("%s %s answers %s of %s to %s", answering.name, answering.version, wish.topic, shown, wish.out)
     await FastStream(broker, logger=None).run()
     logger.info("ended: %s", line)
