@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +71,13 @@ def _moved(sample: Any, layout: Layout) -> Iterator[Any]:
 
 
 def _questions(forest: Forest) -> list[tuple[int, float]]:
-    """Return feature and threshold of nodes from all over the forest."""
+    """Return feature and threshold of nodes from all over the forest; an infinite one asks only what is missing."""
     found = sorted(
         {
             (tree.feature[node], tree.threshold[node])
             for tree in forest.trees
             for node in range(len(tree.feature))
-            if tree.left[node] >= 0
+            if tree.left[node] >= 0 and math.isfinite(tree.threshold[node])
         }
     )
     return found[:: max(1, len(found) // (4 * PAIRS))]

@@ -117,6 +117,16 @@ def test_a_model_that_onnx_answers_more_slowly_or_otherwise_stays_native() -> No
         choice(model, calls_of(model, X[:50], "predict"), TOLERANCE)
 
 
+def test_a_forest_that_asks_what_is_missing_is_converted() -> None:
+    """Such a question has an infinite threshold, which is no value to try: the model itself refuses it."""
+    rows = X[:, :3].copy()
+    rows[Y == 0, 1] = np.nan
+    model = RandomForestClassifier(10, random_state=0).fit(rows, Y)
+    assert any(np.isinf(each.tree_.threshold).any() for each in model.estimators_)
+    found = choice(model, calls_of(model, rows, "predict", "predict_proba"), TOLERANCE)
+    assert (found.way, found.figures["flips"]) == ("double trees", 0)
+
+
 def test_a_search_is_served_by_the_best_that_it_found() -> None:
     from sklearn.model_selection import GridSearchCV
 
