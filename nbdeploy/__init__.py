@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from nbdeploy.home import list_deployments, load_deployment
     from nbdeploy.operating.diff import Difference, diff
+    from nbdeploy.operating.loadtest.loadtest import LoadReport, LoadWish, loadtest
     from nbdeploy.operating.retrain import Retrained, check_training
     from nbdeploy.progress import Event, Progress
     from nbdeploy.proving.report import Report
@@ -41,6 +42,8 @@ __all__ = [
     "EnvironmentProblem",
     "Event",
     "GateError",
+    "LoadReport",
+    "LoadWish",
     "NbdeployError",
     "NotebookError",
     "Outcome",
@@ -62,6 +65,7 @@ __all__ = [
     "list_deployments",
     "load_deployment",
     "load_ipython_extension",
+    "loadtest",
     "slice_for",
     "unload_ipython_extension",
     "verify",
@@ -84,6 +88,7 @@ _HOMES = {
     ),
     "nbdeploy.home": ("list_deployments", "load_deployment"),
     "nbdeploy.operating.diff": ("Difference", "diff"),
+    "nbdeploy.operating.loadtest.loadtest": ("LoadReport", "LoadWish", "loadtest"),
     "nbdeploy.operating.retrain": ("Retrained", "check_training"),
     "nbdeploy.progress": ("Event", "Progress"),
     "nbdeploy.proving.report": ("Report",),

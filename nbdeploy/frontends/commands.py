@@ -17,6 +17,7 @@ from nbdeploy.frontends.differing import diff, diff_options
 from nbdeploy.frontends.edging import edge, edge_options, runtime_option, show_page
 from nbdeploy.frontends.inspection import check, check_options, slice_notebook, slice_options
 from nbdeploy.frontends.listing import list_all, list_options
+from nbdeploy.frontends.loading import loadtest, loadtest_options
 from nbdeploy.frontends.package_folder import module_of
 from nbdeploy.frontends.releasing import release, release_options
 from nbdeploy.frontends.retraining import retrain, retrain_options
@@ -231,6 +232,8 @@ COMMANDS = (
             "nbdeploy diff titanic 1 2", diff_options, diff),
     Command("ci", "write the files that carry a version to where it runs: CI, container, Kubernetes",
             "nbdeploy ci titanic.ipynb --target github", ci_options, ci),
+    Command("loadtest", "ask a service more and more, and say how many replicas of which size it needs",
+            "nbdeploy loadtest titanic --peak 120", loadtest_options, loadtest),
     Command("list", "list what is deployed", "nbdeploy list churn --aliases", list_options, list_all),
     Command("show", "show one deployment: its gates, its places", "nbdeploy show titanic", show_options, show),
 )  # fmt: skip

@@ -68,6 +68,17 @@ class ServedBento:
         """Return the resident memory of all of the server's processes."""
         return sum(self.processes().values())
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the server's living processes have taken so far."""
+        import psutil
+
+        spent = 0.0
+        for each in self.processes():
+            with contextlib.suppress(psutil.Error):
+                times = psutil.Process(each).cpu_times()
+                spent += times.user + times.system
+        return spent
+
     def is_ready(self) -> bool:
         """Tell whether the server says that it can answer."""
         return _is_ready(self.host, self.port)

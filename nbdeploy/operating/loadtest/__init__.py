@@ -1,0 +1,1 @@
+"""How many requests a second one replica answers, and what follows from that."""
