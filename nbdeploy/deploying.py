@@ -248,7 +248,7 @@ class _Deploy:
 
         if not isinstance(error, GateError) or not error.gates:
             return
-        with suppress(NbdeployError, OSError):  # what is to be told is the gate's error
+        with suppress(Exception):  # whatever befalls the page, what is to be told is the gate's error
             proven = Proven(export(recording, self.wishes), recording.folder, Proof(), {})
             seconds, notes = self.clock.seconds(), tuple(self.notes)
             report = report_of(proven, recording, seconds=seconds, places={}, diagnostics=notes)

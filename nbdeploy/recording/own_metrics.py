@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.targets import root_name
 
 __all__ = ["Computed", "computed_by"]
-
-Function = ast.FunctionDef
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Computed:
 def computed_by(program: Program, statement: Statement, call: ast.Call) -> Iterator[Computed]:
     """Yield the calls in the body of the function that `call` asks, in their order, where it is a plain one of the notebook."""
     made = program.definition_of(call.func.id, statement) if isinstance(call.func, ast.Name) else None
-    if made is None or not isinstance(made.node, Function) or made.node.decorator_list:
+    if made is None or not isinstance(made.node, ast.FunctionDef) or made.node.decorator_list:
         return
     function = made.node
     slots, given = _given(function, call)
@@ -40,7 +39,7 @@ def computed_by(program: Program, statement: Statement, call: ast.Call) -> Itera
         yield Computed(each, given, slots, _is_returned(each, function))
 
 
-def _given(function: Function, call: ast.Call) -> tuple[dict[str, int | str], dict[str, ast.expr]]:
+def _given(function: ast.FunctionDef, call: ast.Call) -> tuple[dict[str, int | str], dict[str, ast.expr]]:
     """Return by parameter where its argument stands in the call, and the argument."""
     if any(isinstance(each, ast.Starred) for each in call.args):
         return {}, {}
@@ -53,14 +52,15 @@ def _given(function: Function, call: ast.Call) -> tuple[dict[str, int | str], di
     return slots, given
 
 
-def _bound_again(function: Function) -> set[str]:
-    """Return the names that mean something else somewhere in the body: assigned, or a parameter of an inner function."""
+def _bound_again(function: ast.FunctionDef) -> set[str]:
+    """Return the names that are something else somewhere in the body: assigned, in whole or part, or an inner parameter."""
     inner = [node for part in function.body for node in ast.walk(part)]
-    stored = {each.id for each in inner if isinstance(each, ast.Name) and not isinstance(each.ctx, ast.Load)}
-    return stored | {each.arg for each in inner if isinstance(each, ast.arg)}
+    places = [each for each in inner if isinstance(each, ast.Name | ast.Subscript | ast.Attribute)]
+    stored = {root_name(each) for each in places if not isinstance(each.ctx, ast.Load)} - {None}
+    return {str(each) for each in stored} | {each.arg for each in inner if isinstance(each, ast.arg)}
 
 
-def _is_returned(call: ast.Call, function: Function) -> bool:
+def _is_returned(call: ast.Call, function: ast.FunctionDef) -> bool:
     """Tell whether the only `return` gives the call's value, itself or by a name that is assigned once."""
     inner = list(ast.walk(function))
     returns = [each.value for each in inner if isinstance(each, ast.Return)]

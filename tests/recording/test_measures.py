@@ -141,6 +141,7 @@ def test_a_metric_in_a_function_of_the_notebook_s_own(cell: str, wanted: str) ->
         f"{PRINTS}report(other, answers[:10])",
         "def report(t, p):\n    p = 1 - p\n    print(accuracy_score(t, p))\nreport(y, answers)",
         "def report(t, p):\n    print([accuracy_score(t, p) for p in [t]])\nreport(y, answers)",
+        "def report(t, p):\n    p[:] = 1 - p\n    print(accuracy_score(t, p))\nreport(y, answers.copy())",
         f"{GIVES}quality(LogisticRegression().fit(X, 1 - y), X, y)",
         "def report(t, p, w):\n    print(accuracy_score(t, p, sample_weight=w))\nreport(y, answers, weights)",
         "def report(*both):\n    print(accuracy_score(*both))\nreport(y, answers)",
