@@ -31,8 +31,11 @@ export function Body({ model }: { model: IPanel }): JSX.Element {
   const selected = rows.filter(each => each.selected);
   const findings = model.findings;
   const path = check !== null && check.cells.some(each => each.part === 'served');
+  const bar = <DeployBar model={model} />;
   return (
     <>
+      {/* An output grows with what it shows: there the button stays beside the progress, at the top. */}
+      {!model.editable && bar}
       <div ref={scroll} className="nbd-Scroll">
         {model.deploy ? (
           <Section title="Deploy">
@@ -67,7 +70,7 @@ export function Body({ model }: { model: IPanel }): JSX.Element {
           <SettingsForm model={model} />
         </Section>
       </div>
-      <DeployBar model={model} />
+      {model.editable && bar}
     </>
   );
 }

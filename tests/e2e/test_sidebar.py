@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -298,9 +299,35 @@ def test_a_deployed_version_is_asked_from_a_form(
     page.close()
 
 
-def violations(page: Any) -> list[Any]:
-    """Return what axe objects to in the sidebar."""
-    found = page.evaluate("axe.run('#nbdeploy-sidebar', {resultTypes: ['violations']})")
+def test_the_panel_in_the_notebook_answers_beside_a_cell_that_runs(lab: Lab, browser: Any) -> None:
+    path = lab.folder / "widget.ipynb"
+    first = (
+        ("code", [], "%load_ext nbdeploy"),
+        ("code", [], "%nbdeploy"),
+        ("code", [], "import time; time.sleep(900)"),
+    )
+    path.write_text(document((*first, *CELLS[2:5], ("code", ["predict"], "kinds = model.predict(widths)"))))
+    page = lab.page(browser, path.name)
+    page.locator(".jp-Notebook .jp-CodeCell").first.click()
+    for _ in range(2):
+        page.keyboard.press("Shift+Enter")
+    panel = page.locator(".nbd-Widget")
+    panel.locator(".nbd-Row[data-part=served]", has_text="model.predict").wait_for(timeout=60_000)
+    assert panel.locator(".nbd-Roles").count() == 0, "a kernel can't give roles"
+    page.add_script_tag(path=AXE)
+    assert violations(page, ".nbd-Widget") == []
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_selector('.jp-InputPrompt:text-is("[*]:")')
+    panel.get_by_role("button", name="Deploy widget").click()
+    panel.locator(".nbd-Stage[data-state=running]").first.wait_for(timeout=60_000)
+    panel.get_by_role("button", name="Cancel", exact=True).click()
+    panel.locator(".nbd-Deploy-state[data-state=cancelled]").wait_for(timeout=60_000)
+    page.close()
+
+
+def violations(page: Any, where: str = "#nbdeploy-sidebar") -> list[Any]:
+    """Return what axe objects to."""
+    found = page.evaluate(f"axe.run('{where}', {{resultTypes: ['violations']}})")
     return [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
 
 
@@ -318,7 +345,7 @@ def test_what_the_sidebar_shows_is_accessible_in_light_and_dark(lab: Lab, browse
     page.close()
 
 
-def test_a_wheel_of_a_source_archive_brings_the_sidebar_and_its_server_side(tmp_path: Path) -> None:
+def test_a_wheel_of_a_source_archive_brings_the_sidebar_its_server_side_and_the_panel(tmp_path: Path) -> None:
     # Without Node: the archive holds what was built.
     build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path), "-t"]
     environment = {**os.environ, "PATH": ""}
@@ -336,6 +363,16 @@ def test_a_wheel_of_a_source_archive_brings_the_sidebar_and_its_server_side(tmp_
     }
     assert any(each.startswith("static/remoteEntry.") for each in built)
     assert not [each for each in names if each.startswith("nbdeploy/labextension")], "once is enough"
+    static = {each.rpartition("/")[2] for each in names if each.startswith("nbdeploy/frontends/static/")}
+    assert static == {"panel.js", "panel.css"}
+    # JupyterLab itself takes it for whole and fitting.
+    zipfile.ZipFile(wheel).extractall(tmp_path / "wheel")
+    (data_folder,) = (tmp_path / "wheel").glob("*.data/data/share/jupyter")
+    (tmp_path / "none").mkdir()
+    own = {"JUPYTER_PATH": str(data_folder), "JUPYTER_DATA_DIR": str(tmp_path / "none"), "JUPYTER_NO_CONFIG": "1"}
+    command = [sys.executable, "-m", "jupyter", "labextension", "list"]
+    listed = subprocess.run(command, env={**os.environ, **own}, capture_output=True, text=True, timeout=60)
+    assert re.search(r"nbdeploy v\S+ .*enabled.* .*OK", listed.stdout + listed.stderr), listed.stderr
 
 
 KEYS = 15

@@ -45,6 +45,13 @@ class Server:
             return error.code, json.loads(text) if text[:1] == b"{" else text.decode()
 
 
+def add_kernel(data: Path, name: str, language: str, *command: str) -> None:
+    folder = data / "kernels" / name
+    folder.mkdir(parents=True)
+    argv = [*command, "-m", "kernel", "-f", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": name, "language": language}))
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("root")
@@ -59,8 +66,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         "ServerApp.open_browser": "False",
         "IdentityProvider.token": TOKEN,
     }
-    places = {"JUPYTER_CONFIG_DIR": ".config", "JUPYTER_RUNTIME_DIR": ".runtime", "NBDEPLOY_HOME": ".home"}
-    homes = {name: str(folder / place) for name, place in places.items()}
+    places = {"CONFIG_DIR": ".config", "RUNTIME_DIR": ".runtime", "DATA_DIR": ".data"}
+    homes = {f"JUPYTER_{name}": str(folder / place) for name, place in places.items()}
+    homes["NBDEPLOY_HOME"] = str(folder / ".home")
+    add_kernel(folder / ".data", "bare", "python", sys.executable, "-I", "-S")
+    add_kernel(folder / ".data", "ir", "R", "R")
     environment = {**os.environ, **homes, "PYTHONPATH": str(ROOT), "JUPYTER_NO_CONFIG": ""}
     command = [sys.executable, "-m", "jupyter_server", *(f"--{name}={value}" for name, value in options.items())]
     with (folder / ".log").open("wb") as log:
@@ -174,6 +184,21 @@ def test_a_kernel_that_is_not_there_is_named(server: Server) -> None:
     status, answer = server.ask("POST", "nbdeploy/deploys", {"path": "doubling.ipynb", "kernel": "no-such"})
     assert status == 400
     assert "no-such" in answer["message"]
+
+
+def test_a_kernel_of_another_language_is_refused(server: Server) -> None:
+    (server.folder / "doubling.ipynb").write_text(json.dumps(DOUBLING))
+    status, answer = server.ask("POST", "nbdeploy/deploys", {"path": "doubling.ipynb", "kernel": "ir"})
+    assert status == 400
+    assert "not one of Python's" in answer["message"]
+
+
+def test_a_kernel_whose_python_lacks_nbdeploy_is_told_what_to_install(server: Server) -> None:
+    (server.folder / "doubling.ipynb").write_text(json.dumps(DOUBLING))
+    _, first = server.ask("POST", "nbdeploy/deploys", {"path": "doubling.ipynb", "kernel": "bare"})
+    last = followed(server, first["id"])[-1]
+    (found,) = last["answer"]["diagnostics"]
+    assert (last["state"], found["code"], found["fix"]) == ("failed", "NBD713", "install nbdeploy there")
 
 
 @pytest.fixture

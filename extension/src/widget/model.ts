@@ -132,27 +132,29 @@ export class WidgetModel implements IPanel {
   }
 
   private async _ordered(call: string, ...args: unknown[]): Promise<void> {
-    try {
-      await this._questions.ask(call, ...args);
-    } catch (reason) {
-      [this.checking, this.problem] = ['failed', said(reason)];
-      this.changed.emit();
-    }
+    await this._patiently(this._questions.ask(call, ...args));
   }
 
   private readonly _look = async (): Promise<void> => {
-    const waiting = window.setTimeout(() => {
-      [this.checking, this.problem] = ['failed', BUSY];
-      this.changed.emit();
-    }, PATIENCE);
+    await this._patiently(this._questions.ask('look').then(seen => this._seen(seen as ILook)));
+  };
+
+  /** Wait for the kernel; say so where that takes long, and what it refuses. */
+  private async _patiently(answer: Promise<unknown>): Promise<void> {
+    const waiting = window.setTimeout(() => this._say('failed', BUSY), PATIENCE);
     try {
-      this._seen((await this._questions.ask('look')) as ILook);
+      await answer;
+      this._say(this.check ? 'checked' : 'waiting', '');
     } catch (reason) {
-      [this.checking, this.problem] = ['failed', said(reason)];
+      this._say('failed', said(reason));
     }
     window.clearTimeout(waiting);
+  }
+
+  private _say(checking: Checking, problem: string): void {
+    [this.checking, this.problem] = [checking, problem];
     this.changed.emit();
-  };
+  }
 
   private _seen({ cells, settings, check }: ILook): void {
     this.checking = 'checked';
