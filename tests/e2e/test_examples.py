@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.e2e.conftest import EXAMPLES, Deployed, Ran, Served, free_port, program, serving
+from tests.e2e.conftest import EXAMPLES, MINUTES, ROOT, Deployed, Ran, Served, free_port, program, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -142,6 +142,15 @@ def test_the_exported_folder_is_served_by_bentoml_alone(
     command = [program("bentoml"), "serve", "service:Service", "--host", "127.0.0.1"]
     with serving(command, tmp_path / "log", env=deployed.home.environment, cwd=deployed.package) as server:
         assert_answers_like_the_notebook(server, own_answers("house_prices", tmp_path / "answers.json"))
+
+
+def test_http_batch_stream_and_browser_answer_as_the_notebook_did(deploy_example: Callable[[str], Deployed]) -> None:
+    home = deploy_example("house_prices").home
+    command = [sys.executable, str(ROOT / "scripts" / "five_ways.py"), "house_prices"]
+    ran = subprocess.run(command, env=home.environment, capture_output=True, text=True, timeout=5 * MINUTES, check=False)
+    assert ran.returncode == 0, ran.stderr
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in ran.stdout.splitlines()[2:]]
+    assert rows == [[way, "300", "0"] for way in ("notebook", "HTTP", "batch", "stream", "browser")]
 
 
 def test_the_package_is_one_function_with_the_notebooks_own_types(deployed: Deployed, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ async def run(wish: Wish, answering: Answering) -> int:
     line = Line(answering.replies, wish.batch)
     broker = await importlib.import_module(f"{__package__}.{file}").connected(wish, line)
     logger.info("%s %s answers %s of %s to %s", answering.name, answering.version, wish.topic, shown, wish.out)
-    await FastStream(broker, logger=None).run()
+    await FastStream(broker, logger=None, after_startup=line.when_started).run()
     logger.info("ended: %s", line)
     return 0
 

@@ -45,6 +45,7 @@ class Line:
     most: int
     answered: int = 0
     dead: int = 0
+    when_started: list[Callable[[], None]] = field(default_factory=list)
     _waiting: list[tuple[Message, asyncio.Future[Reply]]] = field(default_factory=list)
     _working: asyncio.Task[None] | None = None
     _told: float = field(default_factory=time.monotonic)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+from typing import Any
 
 from faststream import AckPolicy
 from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.message import NatsBatchMessage
 from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeout
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
@@ -37,7 +39,7 @@ async def connected(wish: Wish, line: Line) -> NatsBroker:
     jetstream = (await broker.connect()).jetstream()
     streams = {topic: await stream_of(topic, jetstream) for topic in (wish.topic, wish.out, wish.dead)}
 
-    @broker.subscriber(
+    subscriber = broker.subscriber(
         wish.topic,
         stream=JStream(streams[wish.topic], declare=False),
         durable=wish.group,
@@ -47,6 +49,8 @@ async def connected(wish: Wish, line: Line) -> NatsBroker:
         ack_policy=AckPolicy.MANUAL,
         decoder=undecoded,
     )
+
+    @subscriber
     async def answer(message: NatsBatchMessage) -> None:
         try:
             replies = await line.all([read(each) for each in message.raw_message])
@@ -62,7 +66,22 @@ async def connected(wish: Wish, line: Line) -> NatsBroker:
         topic, headers = wish.place_of(reply), {"Nats-Msg-Id": reply.id, "key": str(reply.key)}
         await jetstream.publish(topic, reply.body, stream=streams[topic], headers=headers, timeout=wish.patience)
 
+    line.when_started.append(lambda: one_kind_of_timeout(subscriber.subscription))
     return broker
+
+
+def one_kind_of_timeout(subscription: Any) -> None:
+    """Let `fetch` raise NATS' own TimeoutError alone: FastStream drops what it has already fetched at Python's."""
+    fetch = subscription.fetch
+
+    async def fetched(batch: int, timeout: float) -> list[Msg]:
+        try:
+            found: list[Msg] = await fetch(batch, timeout=timeout)
+            return found
+        except TimeoutError:
+            raise NatsTimeout from None
+
+    subscription.fetch = fetched
 
 
 async def undecoded(message: NatsBatchMessage) -> NatsBatchMessage:
