@@ -147,7 +147,9 @@ def test_the_exported_folder_is_served_by_bentoml_alone(
 def test_http_batch_stream_and_browser_answer_as_the_notebook_did(deploy_example: Callable[[str], Deployed]) -> None:
     home = deploy_example("house_prices").home
     command = [sys.executable, str(ROOT / "scripts" / "five_ways.py"), "house_prices"]
-    ran = subprocess.run(command, env=home.environment, capture_output=True, text=True, timeout=5 * MINUTES, check=False)
+    ran = subprocess.run(
+        command, env=home.environment, capture_output=True, text=True, timeout=5 * MINUTES, check=False
+    )
     assert ran.returncode == 0, ran.stderr
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in ran.stdout.splitlines()[2:]]
     assert rows == [[way, "300", "0"] for way in ("notebook", "HTTP", "batch", "stream", "browser")]

@@ -111,6 +111,34 @@ def test_one_bad_message_among_many_costs_the_others_nothing(mixed: Path) -> Non
     assert found == {n: [expected(n)] for n in range(100) if n not in {37, 80}}
 
 
+@pytest.mark.parametrize(
+    "key", [b"[1]", b"{}", b"null", b"1" + b"0" * 4000, b"-18446744073709551616", b'"%s"' % (b"x" * 257)], ids=range(6)
+)
+def test_what_can_be_no_key_is_a_dead_letter_under_the_messages_place(mixed: Path, key: bytes) -> None:
+    (letter,) = told(Answering(mixed), Message(b'{"rows": [], "key": ' + key + b"}", "rows:1"))
+    assert (letter["key"], letter["problems"][0]["field"]) == ("rows:1", "key")
+
+
+@pytest.mark.parametrize("key", ["line\nbreak", "\x00", "Ünicode", "", 1.5, -3, True])
+def test_any_text_and_number_is_a_key_and_an_id_is_plain_ascii_for_all(mixed: Path, key: Any) -> None:
+    (reply,) = Answering(mixed).replies([message({**row(1), "key": key})])
+    assert (json.loads(reply.body)["key"], reply.key, reply.dead) == (key, key, False)
+    assert reply.id.isascii()
+    assert reply.id.isprintable()
+
+
+def test_no_reply_is_larger_than_a_broker_takes(mixed: Path) -> None:
+    large, quotes = {**row(1), "Pclass": "x" * 800_000}, {**row(1), "Pclass": '"' * 800_000}
+    many = {"rows": [row(number) for number in range(120_000)]}
+    replies = Answering(mixed).replies([message(large), message(quotes), message(many)])
+    assert [each.dead for each in replies] == [True, True, True]
+    assert all(len(each.body) < 1_000_000 for each in replies)
+    letters = [json.loads(each.body) for each in replies]
+    assert json.loads(letters[0]["message"]) == large
+    assert letters[1]["message"] == json.dumps(quotes)[: len(letters[1]["message"])]
+    assert "send fewer rows" in letters[2]["error"]
+
+
 def test_full_memory_is_no_fault_of_a_message(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answering = Answering(mixed)
 

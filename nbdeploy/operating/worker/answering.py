@@ -19,6 +19,9 @@ from .messages import Message, Reply
 __all__ = ["Answering"]
 
 logger = logging.getLogger("worker")
+MAX_KEY = 256  # characters
+MAX_ERROR = 2_000  # characters of an exception's text
+MAX_REPLY = 900_000  # bytes: NATS and Kafka take messages of a million if nothing else was settled
 SYSTEM_FAULTS = (ImportError, MemoryError, OSError, SystemError)  # no fault of a message: it is to be delivered again
 
 
@@ -47,7 +50,7 @@ class Asked:
     @property
     def request_id(self) -> str:
         """The same for the same key and body, however often it is sent and delivered."""
-        return f"{self.key}:{hashlib.sha256(self.message.body).hexdigest()[:16]}"
+        return hashlib.sha256(to_json(self.key) + b"\n" + self.message.body).hexdigest()[:32]
 
 
 class Answering:
@@ -103,16 +106,18 @@ class Answering:
     def _predicted(self, value: Any) -> Any:
         try:
             output = self.predict(self.parse(value))
+            answer = self.schema.answer(output)
         except self.schema.BadRequest as bad:
             raise Refused(str(bad), bad.problems) from None
         except SYSTEM_FAULTS:
             raise
         except Exception as error:
             logger.debug("the model refused a message that its schema allows", exc_info=True)
-            raise Refused(f"the model can't answer this input: {type(error).__name__}: {error}") from None
+            told = f"{type(error).__name__}: {error}"[:MAX_ERROR]
+            raise Refused(f"the model can't answer this input: {told}") from None
         if self.by_row and self.schema.rows_of(output) != len(value):
             raise Refused(f"{len(value)} rows were asked, {self.schema.rows_of(output)} answered: none can be trusted")
-        return self.schema.answer(output)
+        return answer
 
     def _read(self, message: Message) -> Asked | Reply:
         key: Any = message.key if message.key is not None else message.place
@@ -142,22 +147,37 @@ class Answering:
         """Take the key out of a message; it stays in where the model reads the field, too."""
         name = self.key or "key"
         if name in sent and (self.key or name not in self.columns):
-            return sent[name] if name in self.columns else sent.pop(name)
-        if self.key:
+            key = sent[name] if name in self.columns else sent.pop(name)
+            if not is_key(key):
+                raise fault(name, f"a key is a text of at most {MAX_KEY} characters, or a number")
+        elif self.key:
             raise fault(name, "missing field: it holds the key")
         return key
 
     def _reply(self, asked: Asked, predictions: Any) -> Reply:
-        body = {"key": asked.key, "predictions": predictions, "version": self.version, "request_id": asked.request_id}
-        return Reply(f"{asked.request_id}:{self.version}", asked.key, to_json(body))
+        reply = self._written(asked, {"predictions": predictions})
+        if len(reply.body) > MAX_REPLY:
+            return self._dead(
+                asked, Refused(f"the answer has more than {MAX_REPLY} bytes: send fewer rows in a message")
+            )
+        return reply
 
     def _dead(self, asked: Asked, why: Refused) -> Reply:
-        body = {
-            "key": asked.key,
-            "error": str(why),
-            "problems": why.problems,
-            "message": asked.message.body.decode(errors="replace"),
-            "version": self.version,
-            "request_id": asked.request_id,
-        }
-        return Reply(f"{asked.request_id}:{self.version}", asked.key, to_json(body), dead=True)
+        """Return a dead letter with the message, cut where it would be too large for a broker."""
+        for most in (len(asked.message.body), MAX_REPLY // 10, 0):
+            message = asked.message.body[:most].decode(errors="replace")
+            content = {"error": str(why), "problems": why.problems, "message": message}
+            reply = self._written(asked, content, dead=True)
+            if len(reply.body) <= MAX_REPLY:
+                break
+        return reply
+
+    def _written(self, asked: Asked, content: dict[str, Any], *, dead: bool = False) -> Reply:
+        body = {"key": asked.key, **content, "version": self.version, "request_id": asked.request_id}
+        return Reply(f"{asked.request_id}:{self.version}", asked.key, to_json(body), dead)
+
+
+def is_key(value: Any) -> bool:
+    if isinstance(value, str):
+        return len(value) <= MAX_KEY
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < 2**63)

@@ -63,7 +63,7 @@ async def connected(wish: Wish, line: Line) -> NatsBroker:
         line.sent(replies)
 
     async def publish(reply: Reply) -> None:
-        topic, headers = wish.place_of(reply), {"Nats-Msg-Id": reply.id, "key": str(reply.key)}
+        topic, headers = wish.place_of(reply), {"Nats-Msg-Id": reply.id}
         await jetstream.publish(topic, reply.body, stream=streams[topic], headers=headers, timeout=wish.patience)
 
     line.when_started.append(lambda: one_kind_of_timeout(subscriber.subscription))
