@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from nbdeploy.home import list_deployments, load_deployment
+    from nbdeploy.operating.batch.run import Batched, BatchRequest, batch
     from nbdeploy.operating.diff import Difference, diff
     from nbdeploy.operating.loadtest.loadtest import LoadReport, LoadWish, loadtest
     from nbdeploy.operating.retrain import Retrained, check_training
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactError",
+    "BatchRequest",
+    "Batched",
     "DeployRequest",
     "Deployment",
     "Diagnostic",
@@ -57,6 +60,7 @@ __all__ = [
     "UsageError",
     "Verdict",
     "Verification",
+    "batch",
     "check",
     "check_training",
     "deploy",
@@ -87,6 +91,7 @@ _HOMES = {
         "UsageError",
     ),
     "nbdeploy.home": ("list_deployments", "load_deployment"),
+    "nbdeploy.operating.batch.run": ("BatchRequest", "Batched", "batch"),
     "nbdeploy.operating.diff": ("Difference", "diff"),
     "nbdeploy.operating.loadtest.loadtest": ("LoadReport", "LoadWish", "loadtest"),
     "nbdeploy.operating.retrain": ("Retrained", "check_training"),

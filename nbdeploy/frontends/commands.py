@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import Diagnostic, Severity, UsageError
 from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
+from nbdeploy.frontends.batching import batch, batch_options
 from nbdeploy.frontends.command import Answer, Command
 from nbdeploy.frontends.delivering import ci, ci_options
 from nbdeploy.frontends.differing import diff, diff_options
@@ -218,6 +219,8 @@ COMMANDS = (
             "nbdeploy run titanic train", run_options, run),
     Command("serve", "serve a deployed Bento on this machine, in the foreground",
             "nbdeploy serve titanic --port 3000", serve_options, serve),
+    Command("batch", "score the rows of files or of a database",
+            "nbdeploy batch titanic --in passengers.parquet --out survivors.parquet", batch_options, batch),
     Command("stream", "answer the messages of a broker with a deployed package: NATS, Redis, RabbitMQ, Kafka",
             "nbdeploy stream titanic --broker nats://localhost:4222 --in passengers --out survivals", stream_options, stream),
     Command("edge", "write a page that predicts in the browser, where the whole path is one ONNX graph",

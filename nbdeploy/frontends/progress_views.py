@@ -13,11 +13,11 @@ from dataclasses import replace
 from threading import RLock
 from typing import TYPE_CHECKING, Any, TextIO
 
-from nbdeploy.frontends.progress_board import STAGES, Board, as_html, as_text
+from nbdeploy.frontends.progress_board import STAGES, Board, Line, as_html, as_text
 from nbdeploy.progress import silent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from nbdeploy.progress import Event, Progress
 
@@ -74,8 +74,8 @@ def own_seconds(event: Event, spent: dict[str, float]) -> Event:
 
 
 @contextmanager
-def terminal_view(stream: TextIO | None = None) -> Iterator[Progress]:
-    """Draw a live table on a terminal, plain lines where `stream` (default: stderr) is none."""
+def terminal_view(stream: TextIO | None = None, stages: Sequence[str] = STAGES) -> Iterator[Progress]:
+    """Draw a live table of stages on a terminal, plain lines where `stream` (default: stderr) is none."""
     out = stream or sys.stderr
     if not out.isatty():
         with plain_view(out) as draw:
@@ -86,7 +86,10 @@ def terminal_view(stream: TextIO | None = None) -> Iterator[Progress]:
 
     console = Console(file=out)
     # Libraries that print meanwhile go above the table, on stderr: stdout is kept for the answer.
-    with Live(console=console, refresh_per_second=8, redirect_stdout=False) as live, folded(live_drawing(live)) as draw:
+    board = Board(tuple(Line(each) for each in stages))
+    live = Live(console=console, refresh_per_second=8, redirect_stdout=False)
+    with live, folded(live_drawing(live), board) as draw:
+        live_drawing(live)(board)
         yield draw
 
 
@@ -106,9 +109,9 @@ def notebook_view() -> Iterator[Progress]:
 
 
 @contextmanager
-def folded(show: Callable[[Board], None]) -> Iterator[Progress]:
+def folded(show: Callable[[Board], None], first: Board | None = None) -> Iterator[Progress]:
     """Give a Progress that folds events, from any thread, into a board and shows each new one."""
-    board, lock = Board(), RLock()
+    board, lock = first or Board(), RLock()
 
     def draw(event: Event) -> None:
         nonlocal board
@@ -145,5 +148,4 @@ def live_drawing(live: Any) -> Callable[[Board], None]:
             table.add_row(sign, name, Text(line.detail, "dim" if line.stage in STAGES else ""))
         live.update(table)
 
-    show(Board())
     return show

@@ -27,6 +27,7 @@ PLUGINS = {
     "proving/tracing/tensor.py": {"numpy"},
     # The worker is copied as it is, and reads as if it had been written for the package; nbdeploy itself imports none of it.
     "operating/worker/answering.py": {"pydantic_core"},
+    "operating/batch/spark_job.py": {"pyarrow", "pyspark"},  # spark-submit starts it
     "operating/worker/kafka.py": {"faststream"},
     "operating/worker/nats.py": {"faststream", "nats"},
     "operating/worker/rabbit.py": {"faststream"},
