@@ -193,6 +193,18 @@ def test_a_deployed_bento_keeps_its_contract_on_all_recorded_rows(churn: Deploye
     assert (equal["figures"]["rows"], equal["figures"]["mismatches"]) == (375 + 10, 0)
 
 
+def test_a_load_test_sizes_the_bento_by_its_cpu_time(churn: Deployed) -> None:
+    ran = churn.home.nbdeploy(
+        "loadtest", "churn", "--first", "2", "--most", "4", "--slow", "60000", "--peak", "50", "--json"
+    )
+    assert ran.status == 0, ran.stderr
+    first = ran.answer["steps"][0]
+    assert (first["kept"], first["errors"]) == (True, 0)
+    assert first["cpu_ms"] > 0
+    assert first["memory_mb"] > 50
+    assert ran.answer["sizing"]["memory_limit_mib"] > first["memory_mb"]
+
+
 def test_a_changed_constant_is_a_fault_of_the_system(churn: Deployed, tmp_path: Path) -> None:
     shutil.copytree(churn.package, tmp_path / "package")
     constants = tmp_path / "package" / "churn" / "constants.py"
@@ -283,6 +295,11 @@ def test_a_deployed_name_gets_its_next_version_and_the_first_is_still_served(
     assert better["verdict"] == "pass"
     assert "version 1 (the newest before): accuracy_score 0.9" in better["reason"]
     assert (better["figures"]["rows"], better["figures"]["same_held_out_rows"]) == (150, True)
+
+    changed = first.home.nbdeploy("diff", "reviews", "--json").answer
+    assert [each["path"] for each in changed["code"]] == ["reviews/train.py"]
+    assert (changed["before"], changed["after"], changed["environment"], changed["data"]) == ("1", "2", [], [])
+    assert [(each["rows"], each["refused"]) for each in changed["answers"]] == [(150, 0)] * 2
 
     there = first.home.deployed()
     assert [each for each in there["packages"] if "reviews" in each] == [

@@ -8,6 +8,7 @@ import posixpath
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -320,6 +321,14 @@ def test_sizes_follow_from_the_gate_and_are_replaced_by_those_of_a_load_test(
     file.write_text(json.dumps({"sizing": {**wanted.as_json(), "least": 12}}), encoding="utf-8")
     with pytest.raises(UsageError, match="NBD753"):
         read_sizing(file)
+
+
+def test_a_notebook_of_any_name_is_named_as_it_is(service: Delivered) -> None:
+    odd = replace(service, notebook='note books/it\'s: #1 \\ "new".ipynb')
+    (flow,) = documents(rendered("github", odd)[".github/workflows/risk.yml"])
+    (pipeline,) = documents(rendered("gitlab", odd)[".gitlab-ci.yml"])
+    assert flow["env"]["NOTEBOOK"] == pipeline["variables"]["NOTEBOOK"] == odd.notebook
+    assert "NOTEBOOK = 'note books/it\\'s: #1 \\\\ \"new\".ipynb'" in rendered("jenkins", odd)["Jenkinsfile"]
 
 
 def test_a_name_with_dots_is_a_label_where_one_is_asked_for(service: Delivered) -> None:

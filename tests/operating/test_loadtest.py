@@ -125,7 +125,8 @@ def test_sizes_come_from_cpu_time_which_a_busy_machine_does_not_change() -> None
     assert (more.least, more.most, more.cpu_millis) == (2, 7, 500)
     told = advice(steps, sizing, 160.0, 9.0)
     assert "0.4 on the average at 40 a second" in told[0]
-    assert "set minReplicas to 4 before it" in told[1]
+    assert "by the 40 a second that were kept here it would be 8 replicas" in told[1]
+    assert "set minReplicas to 4 before it" in told[2]
 
 
 def test_without_cpu_time_the_knee_has_to_do() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -77,7 +79,7 @@ def _environment() -> Any:
     """Return the templates. Their marks are << >>: YAML, shell and the CI systems use all the usual ones themselves."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         undefined=StrictUndefined,
         variable_start_string="<<",
@@ -89,3 +91,15 @@ def _environment() -> Any:
         trim_blocks=True,
         keep_trailing_newline=True,
     )
+    made.filters |= {"yaml": _yaml, "groovy": _groovy}
+    return made
+
+
+def _yaml(text: str) -> str:
+    """Return a text as YAML reads it: as it is, or in quotes where it would mean something else."""
+    return text if re.fullmatch(r"[A-Za-z0-9][\w ./-]*", text) else json.dumps(text)
+
+
+def _groovy(text: str) -> str:
+    """Return a text between the quotes of a Groovy string."""
+    return text.replace("\\", "\\\\").replace("'", "\\'")

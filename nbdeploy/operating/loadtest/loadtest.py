@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["LoadReport", "LoadWish", "loadtest"]
 
 BESIDE = 2.0  # requests a second of the probe beside locust's users
+SETTLING = 10  # times that a service is asked whether it has worked off an overload
 LATE_MS = 50.0  # a probe that is late by more was itself too busy
 
 
@@ -188,11 +189,20 @@ def _climbed(asked: Asked, wanted: LoadWish, progress: Progress) -> tuple[Step, 
     while (rate := next_rate(steps, wanted.first, wanted.most)) is not None:
         progress(Event("load", "update", f"{rate:g} requests a second"))
         steps.append(judged(asked.step(rate, wanted.seconds), steps, limits))
+        if not steps[-1].is_kept and len(steps) > 1:
+            _settled(asked)
         if not steps[0].is_kept:
             progress(Event("load", "fail"))
             raise GateError(_not_kept(asked, steps[0]))
     progress(Event("load", "done"))
     return tuple(sorted(steps, key=lambda each: each.offered))
+
+
+def _settled(asked: Asked) -> None:
+    """Wait until the service has worked off what it was offered too much: else the next rate would pay for it."""
+    for _ in range(SETTLING):
+        if not asked.step(2.0, 1.0).errors:
+            return
 
 
 def _shaped(asked: Asked, wanted: LoadWish, rate: float, progress: Progress) -> dict[str, Any]:

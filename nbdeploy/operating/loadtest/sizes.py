@@ -72,6 +72,12 @@ def advice(steps: Sequence[Step], sizing: Sizing, peak: float | None, start_seco
             f"requests at once: {at.in_flight:.3g} on the average at {kept:g} a second (rate times latency);"
             f" MAX_AT_ONCE in service.py is to be well above it"
         )
+        by_knee = replicas_for(peak, kept) if peak and kept else 0
+        if by_knee > sizing.most:
+            told.append(
+                f"by the {kept:g} a second that were kept here it would be {by_knee} replicas: either the requests took the CPU"
+                " of this machine, or a replica can't use its cores; a load from another machine tells which"
+            )
     if sizing.most > sizing.least:
         start = f" and a start of {start_seconds:.0f} s" if start_seconds else ""
         told.append(
