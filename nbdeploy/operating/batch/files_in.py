@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -60,21 +61,37 @@ class FileSource:
         return int(sum(counts))
 
     def schema(self) -> pa.Schema:
-        return READERS[self.format].schema(self.files[0])
+        file = self.files[0]
+        with _reading(file):
+            found: pa.Schema = READERS[self.format].schema(file)
+        if twice := sorted({name for name in found.names if found.names.count(name) > 1}):
+            raise UsageError(_unreadable(file.shown, f"it has two columns called {twice[0]!r}"))
+        return found
 
     def chunks(self, start: Mark, rows: int) -> Iterator[Chunk]:
         reader, wanted = READERS[self.format], self.schema()
         sizes = [each.size() or 1 for each in self.files]
         done, first = 0, 0
         for file, size in zip(self.files, sizes, strict=True):
-            count: int | None = reader.count(file)
-            skip = 0 if count is None else min(count, max(0, start.rows - first))
-            end = skip
-            for piece, at in _sized(reader.pieces(file, wanted, skip, rows), rows, skip):
-                end = at + piece.count
-                if first + end > start.rows:
-                    yield _chunk(piece, first + at, (done + size * (piece.share or 0)) / sum(sizes))
+            with _reading(file):
+                count: int | None = reader.count(file)
+                skip = 0 if count is None else min(count, max(0, start.rows - first))
+                end = skip
+                for piece, at in _sized(reader.pieces(file, wanted, skip, rows), rows, skip):
+                    end = at + piece.count
+                    if first + end > start.rows:
+                        yield _chunk(piece, first + at, (done + size * (piece.share or 0)) / sum(sizes))
             first, done = first + end, done + size
+
+
+@contextmanager
+def _reading(file: Place) -> Iterator[None]:
+    """Turn what Arrow says of a file into a UsageError that names it."""
+    try:
+        yield
+    except (OSError, ValueError) as problem:
+        why = str(problem).partition("\n")[0][:300]
+        raise UsageError(_unreadable(file.shown, f"{why} (texts have to be UTF-8)" if "UTF" in why else why)) from None
 
 
 def _chunk(piece: Piece, first: int, share: float) -> Chunk:

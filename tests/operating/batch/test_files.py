@@ -93,6 +93,30 @@ def test_texts_of_csv_and_lines_of_json_are_read_and_written(risk: Path, tmp_pat
     assert [each["row"] for each in bad_rows(done)] == [1, 3, 4]
 
 
+def test_rows_keep_their_numbers_across_blocks_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nbdeploy.operating.batch import files_in
+    from nbdeploy.operating.batch.places import place
+    from nbdeploy.operating.batch.values import Mark
+
+    monkeypatch.setattr(files_in, "BLOCK", 64)
+    broken = {0, 5, 6, 77, 199}
+    lines = [f"{number}" if number in broken else f'{number},"a\nb"' for number in range(200)]
+    (tmp_path / "rows.csv").write_text("\n".join(["number,text", *lines]))
+    source = files_in.file_source(place(str(tmp_path / "rows.csv")))
+    for start in (0, 40, 80):
+        chunks = list(source.chunks(Mark(start), 40))
+        found = {
+            int(text): row
+            for each in chunks
+            for text, row in zip(each.batch["number"].to_pylist(), each.rows, strict=True)
+        }
+        assert found == {number: number for number in range(start, 200) if number not in broken}
+        assert [fault["row"] for each in chunks for fault in each.broken] == sorted(
+            each for each in broken if each >= start
+        )
+        assert [each.end.rows for each in chunks] == list(range(start + 40, 201, 40))
+
+
 def bad_rows(done: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(done.bad_rows).read_text().splitlines()]
 
@@ -182,6 +206,12 @@ def test_careless_use_is_told_what_to_do(risk: Path, people: Path, tmp_path: Pat
     refused("NBD649", "needs for itself: call", risk, tmp_path / "clash.csv", out)
     refused("NBD642", "there is no such file", risk, tmp_path / "nowhere.parquet", out)
     refused("NBD642", "its name tells no format", risk, risk / "README.md", out)
+    (tmp_path / "latin.csv").write_bytes("age,name\n1,Zo\xeb\n".encode("latin-1"))
+    refused("NBD642", "texts have to be UTF-8", risk, tmp_path / "latin.csv", out)
+    (tmp_path / "twice.csv").write_text("age,age\n1,2\n")
+    refused("NBD642", "two columns called 'age'", risk, tmp_path / "twice.csv", out)
+    (tmp_path / "csv.parquet").write_text("age\n" + "1\n" * 99)
+    refused("NBD642", "magic bytes", risk, tmp_path / "csv.parquet", out)
     refused("NBD648", "its ending is none of", risk, people, tmp_path / "out.xlsx")
     refused("NBD655", "can't be reached", risk, "nosuch://rows.csv", out)
     assert not out.exists()
