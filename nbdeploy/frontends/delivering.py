@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ci", "ci_options"]
 
-TARGETS = ("github", "gitlab", "jenkins", "compose", "kubernetes")
+CI = ("github", "gitlab", "jenkins")
+TARGETS = (*CI, "compose", "kubernetes")
 NEXT = {
     "github": ("commit the files", "their heads say what you bring: runners, secrets"),
     "gitlab": ("commit the files", "their heads say what you bring: runners, variables"),
@@ -56,6 +57,7 @@ def ci(options: argparse.Namespace, stdout: TextIO) -> Answer:
         "written": [str(path) for path in done.written],
         "unchanged": [str(path) for path in done.unchanged],
         "next": [each.format(**words) for each in NEXT[options.target]],
+        "notes": notes(service, options),
     }
     return Answer(document, lambda console: show(document, console))
 
@@ -128,6 +130,21 @@ def below(notebook: Path, root: Path) -> Path:
         return Path(notebook.name)
 
 
+def notes(service: Delivered, options: argparse.Namespace) -> list[str]:
+    """Say what the user has to put right by hand."""
+    root, is_ci = options.out, options.target in CI
+    where = f"{service.notebook} does not lie below {root.resolve()}"
+    faults = (
+        (is_ci and not (root / service.notebook).is_file(), f"{where}: put its path in, or give the root with --out"),
+        (not options.registry, f"{service.image} is no place that images can be pushed to: --registry HOST/PATH"),
+        (
+            options.target == "kubernetes" and not options.repository,
+            f"{service.repository} is no repository: --repository URL",
+        ),
+    )
+    return [text for is_fault, text in faults if is_fault]
+
+
 def show(document: dict[str, Any], console: Any) -> None:
     from rich.text import Text
 
@@ -137,3 +154,5 @@ def show(document: dict[str, Any], console: Any) -> None:
         console.print(Text(f"{len(document['unchanged'])} files stand there as they should", "dim"))
     for each in document["next"]:
         console.print(Text(f"next: {each}", "cyan"), soft_wrap=True)
+    for each in document["notes"]:
+        console.print(Text(f"note: {each}", "yellow"), soft_wrap=True)

@@ -370,6 +370,7 @@ def test_the_command_takes_a_notebook_that_is_not_deployed_yet_or_a_name(tmp_pat
     assert ran.returncode == 0, ran.stderr
     answer = json.loads(ran.stdout)
     assert (answer["name"], answer["version"], len(answer["written"])) == ("risk", "1", 6)
+    assert [note.partition(" is no place")[0] for note in answer["notes"]] == ["registry.example.org/risk"]
     assert "NOTEBOOK: notebooks/risk.ipynb" in (folder.parent / ".github/workflows/risk.yml").read_text()
     deployed("7", notebook=notebook)
     ran = ci("risk", "--target", "compose", "--registry", "ghcr.io/team", cwd=folder.parent)
