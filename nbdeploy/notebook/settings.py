@@ -51,6 +51,7 @@ class Settings:
     onnx_tolerance: float | None = None
     quantize: bool | None = None
     contacts: Mapping[str, str] = field(default_factory=dict, hash=False)
+    fallback: Any = field(default=None, hash=False)
 
 
 def read_settings(metadata: Mapping[str, Any]) -> tuple[Settings, tuple[Diagnostic, ...]]:
@@ -133,6 +134,7 @@ _FORMS = {
         lambda value: _is_map(_is_text)(value) and set(value) <= {"system", "model"},
         dict,
     ),
+    "fallback": _Form("the answer to one row, in the form of a prediction", lambda value: True, lambda value: value),
 }
 
 

@@ -56,6 +56,7 @@ def contract_of(
         "tolerance": package.tolerance.as_json(),
         "budgets": dict(budgets or {}),
         **measured_terms(recording, requests, segments),
+        **_fallback(recording),
         "examples": list(_examples(package, requests)),
         "refusals": list(_refusals(package.input, requests["rows"])),
         "gates": proof.as_json(),
@@ -70,6 +71,12 @@ def _examples(package: Package, requests: Mapping[str, Any]) -> list[dict[str, A
         {"request": request_body(package.input, [row]), "predictions": [answer]}
         for row, answer in zip(rows[:EXAMPLES], answers[:EXAMPLES], strict=True)
     ]
+
+
+def _fallback(recording: Recording) -> dict[str, Any]:
+    """Return what is to be answered when no model can answer, where the notebook documents that."""
+    default = recording.program.notebook.settings.fallback
+    return {} if default is None else {"fallback": default}
 
 
 def _model(package: Package) -> dict[str, Any]:

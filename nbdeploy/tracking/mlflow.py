@@ -133,6 +133,8 @@ def set_aliases(name: str, aliases: Mapping[str, str | None]) -> list[str]:
     Raises EnvironmentProblem (NBD610-NBD617) where the store can't be used.
     """
     store = find_store()
+    if not store.begun:
+        return sorted({each for each in aliases.values() if each is not None})
     unknown = []
     with _quiet(), told_as_problem(store):
         store.check()

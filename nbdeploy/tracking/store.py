@@ -32,6 +32,12 @@ class Store:
     registry_uri: str
     artifacts: Path | None
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything may be in it: a database in a file is made by the first deploy."""
+        place = self.registry_uri.removeprefix("sqlite:///")
+        return place == self.registry_uri or Path(place).exists()
+
     def check(self) -> None:
         """Find out within seconds whether the store can be used. Raises EnvironmentProblem (NBD610-NBD614)."""
         for uri in dict.fromkeys((self.tracking_uri, self.registry_uri)):

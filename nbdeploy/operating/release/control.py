@@ -16,7 +16,7 @@ from nbdeploy.errors import Diagnostic, EnvironmentProblem, GateError, UsageErro
 from nbdeploy.operating.release import haproxy
 from nbdeploy.operating.release.__main__ import begin as begin_supervisor
 from nbdeploy.operating.release.__main__ import is_supervised
-from nbdeploy.operating.release.packages import served
+from nbdeploy.operating.release.packages import Served, served
 from nbdeploy.operating.release.state import (
     HOST,
     PORT,
@@ -74,7 +74,7 @@ def release(name: str, wish: Wish, *, wait: bool = False, told: Told = lambda te
     store = Store.of(name)
     known = store.read()
     package = served(name, wish.version)
-    _check(name, wish, known, package.default())
+    _check(name, wish, known, package)
     who = _who()
 
     def wanted(state: State) -> State:
@@ -155,10 +155,10 @@ def _set_up(state: State, wish: Wish) -> State:
     return replace(state, **given)
 
 
-def _check(name: str, wish: Wish, known: State | None, default: object) -> None:
+def _check(name: str, wish: Wish, known: State | None, package: Served) -> None:
     """Refuse what could never come to be, before anything is changed."""
     fallback = wish.fallback or (known.fallback if known else None)
-    if fallback is Fallback.DEFAULT and default is None:
+    if fallback is Fallback.DEFAULT and package.default() is None:
         message = f"the notebook of {name} documents no default answer"
         fix = 'put "fallback": VALUE into metadata.nbdeploy of the notebook and deploy it again, or use --fallback previous'
         raise UsageError(Diagnostic(code="NBD726", message=message, fix=fix))

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import exp, lgamma, log, log1p
 from typing import Any
 
-__all__ = ["Answer", "Requests", "Sample", "answer_from", "lower_bound", "quantile"]
+__all__ = ["Answer", "Requests", "Sample", "answer_from", "beyond_chance", "quantile"]
 
+CHANCE = 0.001
 KEPT = 20_000  # answers of a version
 
 
@@ -98,11 +100,21 @@ def quantile(times: Iterable[float], part: float) -> float | None:
     return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else None
 
 
-def lower_bound(hits: int, of: int, z: float = 2.326) -> float:
-    """Return what the share behind `hits` of `of` is at least, with 99 % confidence (Wilson 1927)."""
-    if not of:
-        return 0.0
-    share = hits / of
-    middle = share + z * z / (2 * of)
-    spread: float = z * ((share * (1 - share) + z * z / (4 * of)) / of) ** 0.5
-    return max(0.0, (middle - spread) / (1 + z * z / of))
+def beyond_chance(hits: int, of: int, limit: float) -> bool:
+    """Tell whether `hits` of `of` show a share above `limit`: by chance it would come so once in a thousand (binomial test).
+
+    So strict, because it is asked again and again while the requests come.
+    """
+    if hits <= of * limit:
+        return False
+    if limit <= 0.0:
+        return True
+    chances = lgamma(of + 1) - lgamma(hits + 1) - lgamma(of - hits + 1)
+    term = exp(chances + hits * log(limit) + (of - hits) * log1p(-limit)) if limit < 1.0 else 0.0
+    tail, odds = 0.0, limit / (1.0 - limit) if limit < 1.0 else 0.0
+    for more in range(hits, of + 1):
+        tail += term
+        term *= odds * (of - more) / (more + 1)
+        if term < CHANCE * 1e-6:
+            break
+    return tail < CHANCE

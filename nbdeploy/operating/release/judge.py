@@ -1,6 +1,6 @@
 """Whether a version on trial may go on: what was seen of it against its limits. Pure.
 
-It goes back as soon as a limit is broken beyond chance (99 % confidence), and goes on only when its time is over, enough
+It goes back as soon as a limit is broken beyond chance (once in a thousand), and goes on only when its time is over, enough
 requests were seen, and each figure keeps its limit. No data never passes.
 """
 
@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from nbdeploy.operating.release.comparison import Compared
-from nbdeploy.operating.release.figures import Sample, lower_bound
+from nbdeploy.operating.release.figures import Sample, beyond_chance
 from nbdeploy.operating.release.state import Phase, Release
 
 __all__ = ["Evidence", "Judgement", "Verdict", "judge", "slow_limit"]
@@ -84,11 +84,11 @@ def _broken(release: Release, own: Sample, seen: Evidence, limit: float | None) 
     if seen.crashes >= CRASHES:
         yield f"its servers ended {seen.crashes} times"
     errors = max(allowed.errors, seen.before.error_rate)  # what the version before suffers from is not its fault
-    if lower_bound(own.errors, own.requests) > errors:
+    if beyond_chance(own.errors, own.requests, errors):
         yield f"{own.errors} of {own.requests} requests failed ({own.error_rate:.1%}; the limit is {errors:.1%})"
-    if limit is not None and lower_bound(slow := own.slower_than(limit), len(own.times)) > SLOW:
+    if limit is not None and beyond_chance(slow := own.slower_than(limit), len(own.times), SLOW):
         yield f"{slow} of {len(own.times)} answers took more than {limit:.0f} ms (p99 {own.p99_ms:.0f} ms; 1 % may)"
-    if lower_bound(compared.disagreed, compared.rows) > allowed.disagreement:
+    if beyond_chance(compared.disagreed, compared.rows, allowed.disagreement):
         share = compared.disagreed / compared.rows
         of = f"{compared.rows} rows (the limit is {allowed.disagreement:.1%})"
         yield f"it disagrees with the version before on {share:.1%} of {of}"

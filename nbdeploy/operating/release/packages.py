@@ -45,11 +45,27 @@ class Served:
         return {"tolerance": [tolerance["relative"], tolerance["absolute"]], "key_variable": self.key_variable}
 
     def default(self) -> dict[str, Any] | None:
-        """Return the documented default and the form of its requests, None where there is none."""
+        """Return the documented default and the form of its requests, None where there is none.
+
+        Raises UsageError NBD726: it has not the form of the predictions.
+        """
         if "fallback" not in self.contract:
             return None
         request = self.contract["request"]
+        for example in self.contract["examples"][:1]:
+            given = example["predictions"][0] if request["by_row"] else example["predictions"]
+            if _form(given) != _form(self.contract["fallback"]):
+                message = f"the documented default {json.dumps(self.contract['fallback'])[:200]} has not the form of a prediction"
+                fix = f"give metadata.nbdeploy.fallback the form of {json.dumps(given)[:200]}, and deploy again"
+                raise UsageError(Diagnostic(code="NBD726", message=message, fix=fix))
         return {"default": self.contract["fallback"], "field": request["field"], "by_row": request["by_row"]}
+
+
+def _form(value: Any) -> Any:
+    """Return what a client may rely on: the names, and whether it is a text, a number or a truth value."""
+    if isinstance(value, dict):
+        return {key: _form(each) for key, each in value.items()}
+    return "number" if isinstance(value, int | float) and not isinstance(value, bool) else type(value).__name__
 
 
 def served(name: str, version: str | None) -> Served:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbdeploy.errors import NbdeployError
 from nbdeploy.operating.release.comparison import Compared, compared_from
 from nbdeploy.operating.release.figures import Requests
 from nbdeploy.operating.release.fleet import Fleet, last_words
@@ -78,8 +77,8 @@ class Trial:
 
     def _bring_up(self, state: State, release: Release, own: Sequence[Server], servers: Sequence[Server]) -> None:
         """Expose the version once all its servers are ready and it has kept its contract."""
+        late = time.time() - self._step.since > START_SECONDS
         if len(own) < state.replicas:
-            late = time.time() - self._step.since > START_SECONDS
             if late or self.fleet.starts.get(release.version, 0) > STARTS * state.replicas:
                 self._back(release, f"it did not start: {last_words(self.fleet.folder, release.version)}", {})
             return
@@ -139,8 +138,8 @@ def _ask(step: Step, package: Served, port: int) -> None:
 
     try:
         found = verify(f"http://127.0.0.1:{port}", api_key=package.key, load=False)
-    except NbdeployError as problem:
-        step.contract = str(problem)[:300] or "it can't be asked"
+    except Exception as problem:  # whatever it was: what can't be asked is not let on
+        step.contract = f"it can't be asked: {problem}"[:300]
         return
     faults = [each.reason for each in found.findings if each.fault is not None]
     step.contract = "; ".join(faults)[:300]

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from nbdeploy.operating.release.comparison import disagreement
-from nbdeploy.operating.release.figures import Answer, answer_from, lower_bound, quantile
+from nbdeploy.operating.release.figures import Answer, answer_from, beyond_chance, quantile
 
 DRAW = random.Random(0)
 NUMBERS = [DRAW.gauss(100.0, 10.0) for _ in range(500)]
@@ -44,10 +44,27 @@ def test_an_answer_of_another_form_disagrees() -> None:
     assert disagreement([([1.0, 2.0], [1.0])] * 3)[1] == 3
 
 
-def test_the_bound_of_a_share_is_below_it_and_comes_near_with_more_data() -> None:
-    assert lower_bound(1, 20) < 0.01 < lower_bound(20, 400) < 0.05
-    assert lower_bound(5_000, 100_000) == pytest.approx(0.05, abs=0.002)
-    assert lower_bound(0, 0) == 0.0
+@pytest.mark.parametrize(
+    ("hits", "of", "beyond"),
+    [
+        (1, 1, False),
+        (1, 6, False),
+        (2, 2, True),
+        (1, 20, False),
+        (5, 100, False),
+        (6, 100, True),
+        (50, 1000, True),
+        (900, 20_000, True),
+    ],
+)
+def test_a_share_is_above_its_limit_only_beyond_chance(hits: int, of: int, beyond: bool) -> None:
+    assert beyond_chance(hits, of, 0.01) is beyond
+
+
+def test_a_limit_of_nothing_is_broken_by_one_and_a_limit_of_all_by_none() -> None:
+    assert beyond_chance(1, 1000, 0.0)
+    assert not beyond_chance(1000, 1000, 1.0)
+    assert not beyond_chance(0, 0, 0.01)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,302 @@
+"""Releases under a steady load, with real servers behind a real HAProxy: what users lose, and how soon a bad version is gone.
+
+    python benchmarks/release.py [switches] [faults] [shadow] [kills] [--requests N] [--kills N] [--json]
+
+    switches   a blue-green switch, five canary steps, a promotion, a rollback, until enough requests were sent: how many failed
+    faults     a canary that fails on 5 % of requests, a slow one, one that answers otherwise: seconds until each is gone
+    shadow     rounds with and without a shadow in turn: the p50 of each, what was mirrored, what was dropped
+    kills      kill -9 of the supervisor, the proxy or a server at random moments: seconds until the service answers, and
+               whether what is on record is right
+
+The load is wrk's (apt-get install wrk), one row a request, eight connections. The service is a package of one formula: what is
+measured is the way to it, not the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+PORT = 3917
+URL = f"http://127.0.0.1:{PORT}/predict"
+PARTS = ("switches", "faults", "shadow", "kills")
+CONNECTIONS = 8
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk saw."""
+
+    requests: int
+    failed: int
+    p50_ms: float
+    p99_ms: float
+    rps: float
+
+
+def wrk(folder: Path, seconds: float) -> subprocess.Popen[str]:
+    from tests.operating.release.versions import REQUEST
+
+    script = folder / "post.lua"
+    body = json.dumps(REQUEST)
+    script.write_text(f"wrk.method = 'POST'\nwrk.headers['Content-Type'] = 'application/json'\nwrk.body = '{body}'\n")
+    command = [
+        "wrk",
+        "-t1",
+        f"-c{CONNECTIONS}",
+        f"-d{seconds:.0f}s",
+        "--timeout",
+        "30s",
+        "--latency",
+        "-s",
+        str(script),
+        URL,
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def load_of(text: str) -> Load:
+    def number(pattern: str) -> float:
+        found = re.search(pattern, text)
+        return float(found.group(1)) if found else 0.0
+
+    def ms(percent: int) -> float:
+        found = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", text)
+        return float(found.group(1)) * {"us": 0.001, "ms": 1.0, "s": 1000.0}[found.group(2)] if found else 0.0
+
+    socket = re.search(r"connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    lost = sum(int(each) for each in socket.groups()) if socket else 0
+    refused = int(number(r"Non-2xx or 3xx responses: (\d+)"))
+    return Load(int(number(r"(\d+) requests in")), lost + refused, ms(50), ms(99), number(r"Requests/sec:\s+([\d.]+)"))
+
+
+@contextmanager
+def under_load(folder: Path, seen: list[Load], slice_seconds: float = 20.0) -> Iterator[None]:
+    """Keep the load on while the block runs, and until it has ended."""
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.is_set():
+            seen.append(load_of(wrk(folder, slice_seconds).communicate()[0]))
+
+    keeper = threading.Thread(target=keep)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join()
+
+
+def wish(strategy: str, version: str, **given: Any) -> Any:
+    from nbdeploy.operating.release.control import Wish
+    from nbdeploy.operating.release.state import Fallback, Strategy
+
+    asked = {"every": 6.0, "port": PORT, "fallback": Fallback.PREVIOUS, **given}
+    return Wish(strategy=Strategy(strategy), version=version, why="benchmark", **asked)
+
+
+def released(strategy: str, version: str, *, wait: bool = True, **given: Any) -> dict[str, Any]:
+    from nbdeploy.operating.release.control import release
+
+    return release("scores", wish(strategy, version, **given), wait=wait)
+
+
+def switches(folder: Path, requests: int) -> dict[str, Any]:
+    from nbdeploy.operating.release.control import history, promote_version, roll_back
+
+    seen: list[Load] = []
+    with under_load(folder, seen):
+        while True:
+            released("blue-green", "2")
+            released("canary", "3", steps=(5, 25, 50, 75, 100))
+            released("canary", "1", steps=(10, 100), wait=False)
+            promote_version("scores", why="benchmark")
+            roll_back("scores", why="benchmark")
+            if sum(each.requests for each in seen) >= requests:
+                break
+            roll_back("scores", to="1", why="again")
+    promoted = [each["event"] for each in history("scores")]
+    return {
+        "requests": sum(each.requests for each in seen),
+        "failed": sum(each.failed for each in seen),
+        "promoted": promoted.count("promoted"),
+        "rolled_back": promoted.count("rolled back"),
+        "rps": statistics.median(each.rps for each in seen),
+        "p50_ms": statistics.median(each.p50_ms for each in seen),
+        "p99_ms": max(each.p99_ms for each in seen),
+    }
+
+
+def faults(folder: Path) -> dict[str, Any]:
+    from nbdeploy.errors import GateError
+    from nbdeploy.operating.release.control import history
+
+    found: dict[str, Any] = {}
+    for fault, version in (("errors", "11"), ("slow", "12"), ("differs", "13")):
+        seen: list[Load] = []
+        with under_load(folder, seen, 10.0):
+            try:
+                released("canary", version, steps=(10, 50, 100), every=30.0)
+                outcome = "promoted"
+            except GateError:
+                outcome = "rolled back"
+        events = [each for each in history("scores") if each["version"] == version]
+        shared = next(each["at"] for each in events if each["event"].endswith("shared"))
+        end = events[-1]
+        found[fault] = {
+            "outcome": outcome,
+            "seconds": round(end["at"] - shared, 2),
+            "why": end["why"],
+            "requests": sum(each.requests for each in seen),
+            "failed_for_users": sum(each.failed for each in seen),
+        }
+    return found
+
+
+def shadow(folder: Path, rounds: int = 5, seconds: float = 6.0) -> dict[str, Any]:
+    from nbdeploy.operating.release.control import roll_back
+    from nbdeploy.operating.release.status import status
+
+    off: list[Load] = []
+    on: list[Load] = []
+    mirrored = dropped = different = 0
+    for _ in range(rounds):
+        off.append(load_of(wrk(folder, seconds).communicate()[0]))
+        released("shadow", "2", wait=False)
+        time.sleep(2.0)
+        on.append(load_of(wrk(folder, seconds).communicate()[0]))
+        time.sleep(3.0)
+        comparison = status("scores")["comparison"]
+        mirrored += comparison["asked"]
+        dropped += comparison["dropped"]
+        different += comparison["different"]
+        roll_back("scores", why="next round")
+    sent = sum(each.requests for each in on)
+    p50_off, p50_on = (statistics.median(each.p50_ms for each in loads) for loads in (off, on))
+    return {
+        "requests": sent,
+        "failed": sum(each.failed for each in on),
+        "mirrored": mirrored,
+        "dropped": dropped,
+        "different": different,
+        "p50_ms_off": p50_off,
+        "p50_ms_on": p50_on,
+        "ratio": round(p50_on / p50_off, 3),
+    }
+
+
+def answers(seconds: float = 5.0) -> str | None:
+    """Return the version that answers, None where none does."""
+    from tests.operating.release.versions import REQUEST
+
+    request = urllib.request.Request(URL, json.dumps(REQUEST).encode(), {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=seconds) as heard:
+            return str(json.loads(heard.read())["version"]) if heard.status == 200 else None
+    except (OSError, ValueError):
+        return None
+
+
+def kills(count: int) -> dict[str, Any]:
+    from nbdeploy.operating.release.control import history
+    from nbdeploy.operating.release.status import status
+
+    draw = random.Random(7)
+    waits: dict[str, list[float]] = {"supervisor": [], "proxy": [], "server": []}
+    wrong: list[str] = []
+    for number in range(count):
+        time.sleep(draw.uniform(0.0, 2.0))
+        victim = draw.choice(sorted(waits))
+        seen = status("scores")
+        pids = {
+            "supervisor": [seen["supervisor"]],
+            "proxy": [pid for each in seen["processes"] if each["part"].startswith("proxy") for pid in each["pids"]],
+            "server": [pid for each in seen["processes"] if each["part"].startswith("server") for pid in each["pids"]],
+        }[victim]
+        pid = draw.choice([each for each in pids if each] or [0])
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+        began = time.monotonic()
+        while answers() is None and time.monotonic() - began < 120:
+            time.sleep(0.02)
+        waits[victim].append(time.monotonic() - began)
+        seqs = [each["seq"] for each in history("scores")]
+        if status("scores")["live"] != seen["live"] or seqs != list(range(1, len(seqs) + 1)):
+            wrong.append(f"after kill {number} of {victim}: {status('scores')['live']}, {seqs[-3:]}")
+    return {
+        "kills": sum(map(len, waits.values())),
+        "wrong_records": wrong,
+        "seconds_until_answered": {
+            each: {"kills": len(found), "median": round(statistics.median(found), 2), "largest": round(max(found), 2)}
+            for each, found in waits.items()
+            if found
+        },
+    }
+
+
+@contextmanager
+def service() -> Iterator[Path]:
+    """Give a folder with versions, the first one live; all ends with the block."""
+    from nbdeploy.operating.release.control import stop_service
+    from tests.operating.release.versions import version
+
+    folder = Path(tempfile.mkdtemp(prefix="nbdeploy-release-"))
+    os.environ |= {"NBDEPLOY_HOME": str(folder / "home"), "BENTOML_DO_NOT_TRACK": "True"}
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    for number, fault in (("1", ""), ("2", ""), ("3", ""), ("11", "errors"), ("12", "slow"), ("13", "differs")):
+        version(folder / "packages", number, fault)
+    try:
+        released("blue-green", "1")
+        yield folder
+    finally:
+        stop_service("scores")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], default=list(PARTS))
+    parser.add_argument("--requests", type=int, default=100_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if shutil.which("wrk") is None:
+        sys.exit("wrk is missing: apt-get install wrk")
+    found: dict[str, Any] = {}
+    with service() as folder:
+        run: dict[str, Callable[[], Any]] = {
+            "switches": lambda: switches(folder, options.requests),
+            "faults": lambda: faults(folder),
+            "shadow": lambda: shadow(folder),
+            "kills": lambda: kills(options.kills),
+        }
+        for part in options.parts:
+            found[part] = run[part]()
+            print(f"{part}: {json.dumps(found[part], indent=None if options.json else 2)}", file=sys.stderr)
+    if options.json:
+        print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
