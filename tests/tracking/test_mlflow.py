@@ -22,7 +22,15 @@ import pandas as pd
 import pytest
 
 from nbdeploy.errors import EnvironmentProblem
-from nbdeploy.tracking.mlflow import DataIdentity, TrackingRecord, champion_version, preload, track, untrack
+from nbdeploy.tracking.mlflow import (
+    DataIdentity,
+    TrackingRecord,
+    champion_version,
+    preload,
+    set_aliases,
+    track,
+    untrack,
+)
 from nbdeploy.tracking.store import find_store
 
 pytestmark = pytest.mark.slow
@@ -210,6 +218,10 @@ def test_the_champion_is_the_version_that_has_the_alias(home: Path, tmp_path: Pa
     client = MlflowClient(tracking_uri=run.tracking_uri, registry_uri=run.registry_uri)
     client.set_registered_model_alias(run.experiment, "champion", run.model_version)
     assert champion_version(run.experiment) == "7"
+    assert set_aliases(run.experiment, {"champion": None, "previous": "7", "challenger": "9"}) == ["9"]
+    assert champion_version(run.experiment) is None
+    assert str(client.get_registered_model(run.experiment).aliases["previous"]) == run.model_version
+    assert set_aliases("nobody", {"champion": "1"}) == ["1"]
 
 
 @pytest.mark.parametrize(

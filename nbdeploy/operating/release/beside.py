@@ -69,10 +69,11 @@ class Beside:
     def defaults(self, state: State, there: Sequence[Running]) -> int | None:
         """Return the port that answers with the documented default, where that is wanted."""
         found, version = _one(there, "defaults"), state.live
-        if found is not None and found.part.version == version and state.fallback is Fallback.DEFAULT:
+        wanted = state.fallback is Fallback.DEFAULT and not state.stopped
+        if found is not None and found.part.version == version and wanted:
             return found.part.port
         self._end(found)
-        if found is None and state.fallback is Fallback.DEFAULT and version is not None and not state.stopped:
+        if found is None and version is not None and wanted:
             self.attempts("default", PAUSE, lambda: self._start_defaults(state.name, version))
         return None
 
@@ -126,7 +127,7 @@ class Beside:
 
 
 def _one(there: Sequence[Running], kind: str) -> Running | None:
-    return next((each for each in there if each.part.kind == kind), None)
+    return next((each for each in there if each.part.kind == kind and not each.ending), None)
 
 
 def _aim(version: str, servers: Sequence[Server]) -> dict[str, Any]:

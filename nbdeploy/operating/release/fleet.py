@@ -40,7 +40,7 @@ class Fleet:
         found = []
         for each in there:
             part, pid = each.part, each.pids[0]
-            if part.kind == "server":
+            if part.kind == "server" and not each.ending:
                 if pid not in self.ready and (each.lost or _is_ready(part)):
                     self.ready.add(pid)
                 found.append(Server(part.version, part.lane, part.index, part.port, pid, pid in self.ready, each.lost))

@@ -40,11 +40,15 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A part that runs as these processes, the first one first. `lost`: the first one is gone, others are left."""
+    """A part that runs as these processes, the first one first.
+
+    `lost`: the first one is gone, others are left. `ending`: it was asked to end, and is counted on no more.
+    """
 
     part: Part
     pids: tuple[int, ...]
     lost: bool = False
+    ending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,7 @@ class Processes:
         _reap()
         there = set(psutil.pids())
         self._known = {pid: known for pid, known in self._known.items() if pid in there}
+        self._ending = {pid: asked for pid, asked in self._ending.items() if pid in there}
         for pid in there - self._known.keys():
             known = _identified(psutil, pid, str(self.folder))
             if known.part is not None or time.time() - known.born > YOUNG:
@@ -97,20 +102,29 @@ class Processes:
                     found.setdefault(known.part, []).append((not known.first, pid))
                 else:
                     del self._known[pid]
-        return [
-            Running(part, tuple(pid for _, pid in sorted(each)), lost=all(later for later, _ in each))
-            for part, each in found.items()
-        ]
+        return [self._running(part, sorted(each)) for part, each in found.items()]
+
+    def _running(self, part: Part, found: list[tuple[bool, int]]) -> Running:
+        pids = tuple(pid for _, pid in found)
+        ending = not self._ending.keys().isdisjoint(pids)
+        return Running(part, pids, lost=all(later for later, _ in found), ending=ending)
+
+    def press(self, there: Sequence[Running]) -> None:
+        """End those that were asked to end some time ago."""
+        for each in there:
+            if each.ending:
+                self.end(each)
 
     def end(self, running: Running, *, gently: signal.Signals = signal.SIGTERM) -> None:
         """Ask a part to end; one that was asked some time ago, or has lost its first process, is ended."""
-        first = running.pids[0]
-        asked = self._ending.setdefault(first, time.monotonic())
-        if running.lost or time.monotonic() - asked > PATIENCE:
+        asked = min((self._ending[pid] for pid in running.pids if pid in self._ending), default=None)
+        if running.lost or (asked is not None and time.monotonic() - asked > PATIENCE):
             for pid in running.pids:
                 _send(pid, signal.SIGKILL)
-        elif time.monotonic() - asked < 0.01:
-            _send(first, gently)
+        elif asked is None:
+            _send(running.pids[0], gently)
+        for pid in running.pids:
+            self._ending.setdefault(pid, time.monotonic())
 
 
 def _identified(psutil: Any, pid: int, owner: str) -> _Known:

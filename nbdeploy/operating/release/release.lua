@@ -59,26 +59,29 @@ local function ship(txn)
   queue[last] = pair
 end
 
-local function deliver(witness)
-  while true do
-    if first > last then
-      core.msleep(5)
-    else
+-- Deliver what waits until the witness is gone; a pair that it may not have got whole is sent again to the next one.
+local function deliver()
+  local witness = core.tcp()
+  witness:settimeout(60)
+  if witness:connect("unix@pairs.sock") then
+    while first <= last do
       local pair = queue[first]
-      if not witness:send(pair) then return end
+      if witness:send(pair) ~= #pair then break end
       queue[first] = nil
       first, waiting = first + 1, waiting - #pair
+      while first > last and word("mirror") do core.msleep(5) end
     end
   end
+  witness:close()
 end
 
 core.register_task(function()
   while true do
-    local witness = core.tcp()
-    witness:settimeout(10)
-    if first <= last and witness:connect("unix@pairs.sock") then deliver(witness) end
-    witness:close()
-    core.msleep(100)
+    if first <= last then
+      local done, why = pcall(deliver)
+      if not done then core.Warning("the witness can't be reached: " .. tostring(why)) end
+    end
+    core.msleep(50)
   end
 end)
 

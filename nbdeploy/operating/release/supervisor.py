@@ -63,6 +63,7 @@ class Supervisor:
         """Do what is next; say whether there is nothing left to do."""
         state = self.store.state()
         there = self.processes.look()
+        self.processes.press(there)
         servers = self.fleet.look(there)
         self._tell(state, servers, there)
         if state.stopped and not there:

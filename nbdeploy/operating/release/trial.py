@@ -58,7 +58,7 @@ class Trial:
                 self.fleet.starts.pop(release.version, None)
             self._step = Step(_key(release), max(release.since, self._began))  # what was not watched does not count
             self.judgement = None
-        own = [each for each in servers if each.version == release.version and each.ready]
+        own = [each for each in servers if each.version == release.version and each.ready and not each.lost]
         if release.phase is Phase.STARTING:
             self._bring_up(state, release, own, servers)
             return

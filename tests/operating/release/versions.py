@@ -33,9 +33,9 @@ def predict(numbers):
 """
 FAULTS = {
     "": "",
-    "errors": "if ASKED > 25 and random.random() < 0.05: raise RuntimeError('no memory for this one')",
-    "slow": "if ASKED > 25: time.sleep(0.1)",
-    "differs": "if ASKED > 25: answers = [answer + random.gauss(1.0, 1.0) for answer in answers]",
+    "errors": "if ASKED > 60 and random.random() < 0.05: raise RuntimeError('no memory for this one')",
+    "slow": "if ASKED > 60: time.sleep(0.1)",
+    "differs": "if ASKED > 60: answers = [answer + random.gauss(1.0, 1.0) for answer in answers]",
     "broken": "answers = [answer + 1.0 for answer in answers]",
 }
 
