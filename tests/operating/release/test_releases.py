@@ -119,8 +119,16 @@ def test_a_shadow_is_asked_everything_and_answers_nothing(port: int) -> None:
     assert (found["comparison"]["different"], found["comparison"]["dropped"], found["live"]) == (0, 0, "1")
 
 
+def test_a_promotion_is_on_record_and_a_rollback_takes_a_moment(port: int) -> None:
+    assert promote_version(NAME, why="it is better")["live"] == "2"
+    until(lambda: ask(port)[0] == "2", seconds=5)
+    assert roll_back(NAME, why="it is not")["live"] == "1"
+    until(lambda: ask(port) == ("1", None), seconds=5)
+    ends = [(each["event"], each["version"], each["why"]) for each in history(NAME)[-2:]]
+    assert ends == [("promoted", "2", "it is better"), ("rolled back", "2", "it is not")]
+
+
 def test_a_canary_that_fails_is_taken_back_and_users_get_the_fallback_meanwhile(port: int) -> None:
-    roll_back(NAME, why="the next one")
     until(lambda: [each["version"] for each in status(NAME)["versions"]] == ["1"])
     released(port, "2", Strategy.CANARY, steps=(50, 100), every=60.0)
     seen = [ask(port) for _ in range(20)]
@@ -139,18 +147,8 @@ def test_a_canary_that_fails_is_taken_back_and_users_get_the_fallback_meanwhile(
     assert last["figures"]["requests"] > 0
 
 
-def test_a_promotion_is_on_record_and_a_rollback_takes_a_moment(port: int) -> None:
-    released(port, "2", Strategy.CANARY, steps=(1, 100), every=600.0, limits=Limits(errors=1.0))
-    assert promote_version(NAME, why="it is better")["live"] == "2"
-    until(lambda: ask(port)[0] == "2", seconds=5)
-    assert roll_back(NAME, why="it is not")["live"] == "1"
-    until(lambda: ask(port) == ("1", None), seconds=5)
-    ends = [(each["event"], each["version"], each["why"]) for each in history(NAME)[-2:]]
-    assert ends == [("promoted", "2", "it is better"), ("rolled back", "2", "it is not")]
-
-
 def test_a_version_that_breaks_its_contract_is_never_seen(port: int) -> None:
-    version(Path(os.environ["NBDEPLOY_HOME"]).parent, "3", "broken")
+    version(Path(os.environ["NBDEPLOY_HOME"]).parent, "3", "broken", default=DEFAULT)
     with pytest.raises(GateError, match=r"NBD728.*does not keep its contract"):
         released(port, "3")
     assert (status(NAME)["live"], ask(port)) == ("1", ("1", None))
