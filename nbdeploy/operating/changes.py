@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nbdeploy.notebook.settings import LIMITS
 from nbdeploy.operating.versions import Version
 from nbdeploy.proving.locked import pinned
 
@@ -192,4 +193,5 @@ def _metrics(version: Version) -> dict[str, float]:
 
 
 def _measured(version: Version) -> dict[str, float]:
-    return {name: each for name, each in version.figures("budget").items() if isinstance(each, int | float)}
+    figures = version.figures("budget")
+    return {name: figures[name] for name in LIMITS if name in figures}
