@@ -72,7 +72,7 @@ def release_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", help="the address to answer on (default: 127.0.0.1)")
     parser.add_argument("--port", type=number, help="the port to answer on (default: 3000)")
-    parser.add_argument("--replicas", type=number, help="servers of a version, up to 8 (default: 1)")
+    parser.add_argument("--replicas", type=replicas, help="servers of a version, up to 8 (default: 1)")
     parser.add_argument("--fallback", choices=("previous", "default", "none"), help="who answers when the model can't")
     parser.add_argument("--wait", action="store_true", help="until the version is promoted or rolled back")
     parser.add_argument("--why", metavar="TEXT", help="the reason, for the record")
@@ -117,6 +117,8 @@ def check_options(options: argparse.Namespace) -> None:
         given = getattr(options, option[2:])
         if given not in (None, False, []) and options.action not in actions:
             raise wrong_use(f"{option} is not for {options.action}", f"it is for {', '.join(actions)}")
+    if options.steps and options.steps[0] == 0 and options.header is None:
+        raise wrong_use("a step of 0 % shows the version to nobody", "name who sees it: --header NAME=VALUE")
 
 
 def wish(options: argparse.Namespace, version: str | None) -> Wish:
@@ -137,7 +139,7 @@ def wish(options: argparse.Namespace, version: str | None) -> Wish:
         limits=Limits(**given),
         host=options.host,
         port=options.port,
-        replicas=options.replicas and min(options.replicas, 8),
+        replicas=options.replicas,
         fallback=Fallback(options.fallback) if options.fallback else None,
     )
 
@@ -278,7 +280,7 @@ def unit(name: str) -> Answer:
 def steps(text: str) -> tuple[int, ...]:
     parts = tuple(int(each) for each in text.split(",") if each.strip().isdecimal())
     rising = all(a < b for a, b in pairwise(parts))
-    if len(parts) != len(text.split(",")) or not parts or not rising or not parts[0] >= 1 or parts[-1] != 100:
+    if len(parts) != len(text.split(",")) or not parts or not rising or parts[-1] != 100:
         raise ArgumentTypeError(f"{text!r} must be rising percents that end with 100, such as 5,25,50,100")
     return parts
 
@@ -296,6 +298,12 @@ def seconds(text: str) -> float:
 def number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise ArgumentTypeError(f"{text!r} is not a number from 1 to 65535")
+    return int(text)
+
+
+def replicas(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 8:
+        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 8")
     return int(text)
 
 

@@ -22,7 +22,8 @@ After=network-online.target
 User={getpass.getuser()}
 Environment=NBDEPLOY_HOME={data_folder()}
 ExecStart={sys.executable} -m nbdeploy.frontends.cli release run {name}
-Restart=always
+# Not after `nbdeploy release stop`, which ends it as it should.
+Restart=on-failure
 RestartSec=1
 # Only the supervisor is restarted: the proxy and the servers go on answering meanwhile.
 KillMode=process
