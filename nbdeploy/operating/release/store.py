@@ -71,12 +71,16 @@ class Store:
         return after
 
     def journal(self) -> list[dict[str, Any]]:
-        """Return what happened, the oldest first."""
+        """Return what happened, the oldest first; the state's own event, too, if its line is only being written."""
+        known = self.read()
         try:
             text = (self.folder / "journal.jsonl").read_text(encoding="utf-8")
         except FileNotFoundError:
-            return []
-        return [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+            text = ""
+        events = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
+        if known is not None and known.event is not None and (not events or events[-1]["seq"] < known.event.seq):
+            events.append(json.loads(_line(known.event)))
+        return events
 
     def observed(self) -> dict[str, Any]:
         """Return what the supervisor saw last."""

@@ -27,6 +27,7 @@ def test_a_change_is_in_the_state_and_in_the_journal(store: Store) -> None:
 def test_what_a_killed_process_left_out_of_the_journal_is_added(store: Store, left: bytes) -> None:
     store.change(lambda state: stop(state, 1.0, "ada"), first=FIRST)
     (store.folder / "journal.jsonl").write_bytes(left)
+    assert [each["seq"] for each in store.journal()] == [1]
     store.change(lambda state: stop(state, 2.0, "bob"))
     assert [(each["seq"], each["who"]) for each in store.journal()] == [(1, "ada"), (2, "bob")]
 
