@@ -63,9 +63,10 @@ class Contract:
         return self.input.kind in ROW_KINDS
 
 
-def read_contract(text: str | bytes, source: str) -> Contract:
+def read_contract(text: str | bytes, source: str, *, own: bool = False) -> Contract:
     """Return the contract that stands in `text`; `source` says where it came from. Unknown keys are ignored.
 
+    `own` is one beside code that is about to be run: it is not held to the schema, whose validator takes long to load.
     Raises UsageError NBD539: it is no contract, or one of another major version.
     """
     try:
@@ -78,9 +79,12 @@ def read_contract(text: str | bytes, source: str) -> Contract:
     if found != CONTRACT_VERSION or isinstance(found, bool):
         message = f"it is of version {json.dumps(found)}, and this nbdeploy reads version {CONTRACT_VERSION}"
         raise _unreadable(source, message, "use the nbdeploy that wrote it, or a newer one")
-    if fault := _fault(content):
+    if not own and (fault := _fault(content)):
         raise _unreadable(source, fault)
-    return _contract(content)
+    try:
+        return _contract(content)
+    except (LookupError, TypeError, ValueError) as problem:
+        raise _unreadable(source, f"{type(problem).__name__}: {problem}") from None
 
 
 @cache

@@ -55,7 +55,7 @@ def batch_package(target: str) -> BatchPackage:
         raise UsageError(_no_rows(target, "it is the address of a service, which a batch job does not go through"))
     file = found.folder / "contract.json"
     try:
-        contract = read_contract(file.read_bytes(), str(file))
+        contract = read_contract(file.read_bytes(), str(file), own=True)
     except OSError as problem:
         raise UsageError(_no_rows(target, f"{file} can't be read: {problem.strerror}")) from None
     if not takes_tables(contract.input):
