@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from nbdeploy.home import list_deployments, load_deployment
     from nbdeploy.operating.batch.run import Batched, BatchRequest, batch
     from nbdeploy.operating.diff import Difference, diff
+    from nbdeploy.operating.edge import EdgePage, export_page
     from nbdeploy.operating.loadtest.loadtest import LoadReport, LoadWish, loadtest
     from nbdeploy.operating.retrain import Retrained, check_training
     from nbdeploy.progress import Event, Progress
@@ -42,6 +43,7 @@ __all__ = [
     "Deployment",
     "Diagnostic",
     "Difference",
+    "EdgePage",
     "EnvironmentProblem",
     "Event",
     "GateError",
@@ -66,6 +68,7 @@ __all__ = [
     "deploy",
     "diff",
     "export",
+    "export_page",
     "list_deployments",
     "load_deployment",
     "load_ipython_extension",
@@ -94,6 +97,7 @@ _HOMES = {
     "nbdeploy.operating.batch.run": ("BatchRequest", "Batched", "batch"),
     "nbdeploy.operating.diff": ("Difference", "diff"),
     "nbdeploy.operating.loadtest.loadtest": ("LoadReport", "LoadWish", "loadtest"),
+    "nbdeploy.operating.edge": ("EdgePage", "export_page"),
     "nbdeploy.operating.retrain": ("Retrained", "check_training"),
     "nbdeploy.progress": ("Event", "Progress"),
     "nbdeploy.proving.report": ("Report",),
