@@ -91,6 +91,7 @@ async def asked(folder: Path, url: str, broker: Any, wanted: list[Any], options:
             last = time.monotonic()
             working += last - began
         if kills < len(places) and len(found) >= places[kills]:
+            await asyncio.sleep(random.random() * 0.2)  # anywhere between two batches, or in one
             worker.kill()
             worker.wait()
             kills += 1

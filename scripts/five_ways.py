@@ -73,12 +73,9 @@ def main() -> int:
 
 def five_ways(name: str, told: Callable[[str], object] = lambda way: None) -> list[Compared]:
     """Ask a deployed service its recorded rows in all ways at once; the first of the list is the notebook itself."""
-    from nbdeploy.frontends.commands import COMMANDS
-
     asked = asked_of(name)
     graph = (asked.package / "edge" / "predict.onnx").is_file()
-    left_out = {"browser"} - {"browser" if graph else ""} | {"batch"} - {each.name for each in COMMANDS}
-    ways = {way: ask for way, ask in WAYS.items() if way not in left_out}
+    ways = {way: ask for way, ask in WAYS.items() if way != "browser" or graph}
 
     def answered(way: str) -> Compared:
         with tempfile.TemporaryDirectory(prefix="nbdeploy-five-ways-", ignore_cleanup_errors=True) as scratch:

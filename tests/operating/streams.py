@@ -28,10 +28,11 @@ def predict(texts):
 TEXTS = Schema(kind=Kind.LIST, type="list", rows=3, dtype="str")
 
 
-def mixed_package(folder: Path, module: str = "mixed") -> Path:
-    """Write a package that answers tables of many kinds of columns."""
+def mixed_package(folder: Path, module: str = "mixed", seconds: float = 0.0) -> Path:
+    """Write a package that answers tables of many kinds of columns, and takes its time for it."""
     files = contract(module, "rows", "pass", MIXED) | lock()
-    return write_package(folder, module, MIXED_PREDICT, MIXED, LABELS, extra=files, version="7")
+    predict = MIXED_PREDICT.replace("    total =", f"    __import__('time').sleep({seconds})\n    total =", 1)
+    return write_package(folder, module, predict, MIXED, LABELS, extra=files, version="7")
 
 
 def alone_package(folder: Path, module: str = "alone") -> Path:

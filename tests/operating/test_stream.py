@@ -24,8 +24,9 @@ from tests.operating.streams import expected, mixed_package, row, server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MESSAGES = 3000
-BAD = 1234
+MESSAGES = 1200
+BAD = 777
+PREDICTING = 0.2  # seconds that a batch takes, so that the worker is killed in the middle of one
 SECONDS = 120.0
 
 
@@ -55,7 +56,7 @@ class Nats:
         if topic not in self.subscriptions:
             self.subscriptions[topic] = await self.jetstream.pull_subscribe(topic, f"reads-{topic.replace('.', '-')}")
         try:
-            found = await self.subscriptions[topic].fetch(1000, timeout=1)
+            found = await self.subscriptions[topic].fetch(50, timeout=1)
         except TimeoutError:
             return []
         for each in found:
@@ -90,7 +91,7 @@ class Redis:
             await together.execute()
 
     async def read(self, topic: str) -> list[dict[str, Any]]:
-        found = await self.client.xread({topic: self.last.get(topic, "0")}, count=1000, block=1000)
+        found = await self.client.xread({topic: self.last.get(topic, "0")}, count=50, block=1000)
         entries = found[0][1] if found else []
         if entries:
             self.last[topic] = entries[-1][0]
@@ -103,7 +104,7 @@ class Redis:
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return mixed_package(tmp_path_factory.mktemp("package"))
+    return mixed_package(tmp_path_factory.mktemp("package"), seconds=PREDICTING)
 
 
 @pytest.fixture(params=["nats", "redis"])
@@ -120,7 +121,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nats | Re
 @contextmanager
 def worker(module: list[str], package: Path, url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker until the block ends."""
-    options = ["--in", "rows", "--out", "answers", "--patience", "2"]
+    options = ["--in", "rows", "--out", "answers", "--patience", "2", "--batch", "100"]
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", *module, *options],
@@ -151,7 +152,8 @@ async def killed_and_drained(package: Path, broker: Nats | Redis, log: Path, bod
         await stack.enter_async_context(broker)
         await broker.send(bodies[: MESSAGES // 2])
         with worker(["nbdeploy.frontends.cli", "stream", str(package), "--json"], package, broker.url, log):
-            await until(found, 300, broker, log)  # in the middle of its work, it is killed
+            await until(found, 300, broker, log)
+            await asyncio.sleep(PREDICTING / 2)
         await broker.send(bodies[MESSAGES // 2 :])
         emit_worker(package, broker.url, package)
         with worker(["worker"], package, broker.url, log) as second:  # without nbdeploy
