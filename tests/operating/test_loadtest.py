@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import json
 import shlex
 import subprocess
@@ -16,9 +17,11 @@ import pytest
 
 from nbdeploy.errors import GateError, UsageError
 from nbdeploy.operating.delivery.sizing import read_sizing
+from nbdeploy.operating.loadtest import probe
 from nbdeploy.operating.loadtest.ladder import Limits, Step, judged, knee, next_rate, step_of
 from nbdeploy.operating.loadtest.loadtest import LoadWish, loadtest
 from nbdeploy.operating.loadtest.locust import locustfile
+from nbdeploy.operating.loadtest.probe import Probe
 from nbdeploy.operating.loadtest.shapes import plan_of, read_day
 from nbdeploy.operating.loadtest.sizes import advice, replicas_for, sizing_from
 from tests.operating.deployed import deployed
@@ -187,6 +190,16 @@ class OneAtATime(FakeService):
         with self.turn:
             time.sleep(0.04)
             return super().answer(rows)
+
+
+def test_latency_counts_from_when_a_request_is_due(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five requests are due at once and one connection sends them, so the last one waits for the four before it."""
+    monkeypatch.setattr(probe, "CONNECTIONS", 1)
+    with OneAtATime().running() as url:
+        address = ["127.0.0.1", int(url.rpartition(":")[2])]
+        seen = asyncio.run(Probe({"address": address, "bodies": ['{"rows": [{"age": 20.0}]}'], "due": [0.0] * 5}).run())
+    assert seen["statuses"] == {"200": 5}
+    assert max(seen["latencies"]) >= 5 * 0.04
 
 
 def test_a_service_is_asked_until_it_does_not_keep_up(tmp_path: Path) -> None:
