@@ -128,24 +128,23 @@ def test_a_killed_job_goes_on_and_makes_the_same_file(risk: Path, people: Path, 
     for chunks in (5, 3):
         killed(chunks, **asked)
         assert not often.exists()
+    refused("NBD647", "its options, request_id differed", risk, people, often, on_error="skip", keep=("name",))
     done = batch(BatchRequest(**asked))
     assert done.resumed_at == 64 * 6  # two parts of two chunks, then one
     assert often.read_bytes() == whole.read_bytes()
     assert (tmp_path / "often.bad.jsonl").read_text() == (tmp_path / "whole.bad.jsonl").read_text()
     assert not (tmp_path / "often.parquet.partial").exists()
+    refused("NBD646", "is there already", risk, people, often)
 
 
-def test_an_interrupted_job_is_not_taken_for_another(risk: Path, people: Path, tmp_path: Path) -> None:
+def test_an_interrupted_job_is_forgotten_only_when_that_is_asked(risk: Path, people: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.parquet"
-    killed(4, target=str(risk), source=str(people), out=str(out), rows=64, on_error="skip")
-    refused("NBD647", "its options, request_id differed", risk, people, out, on_error="skip", keep=("name",))
-    changed = people.with_name("others.parquet")
-    pq.write_table(pq.read_table(people).slice(1), people)
-    refused("NBD647", "its request_id, source differed", risk, people, out, on_error="skip")
-    done = job(risk, people, out, on_error="skip", overwrite=True)
-    assert (done.resumed_at, done.rows) == (0, 999)
-    refused("NBD646", "is there already", risk, people, out)
-    assert not changed.exists()
+    with pytest.raises(GateError):
+        job(risk, people, out)
+    pq.write_table(pq.read_table(people).slice(8), people)
+    refused("NBD647", "its request_id, source differed", risk, people, out)
+    done = job(risk, people, out, overwrite=True)
+    assert (done.resumed_at, done.rows) == (0, 992)
 
 
 def test_folders_and_patterns_are_scored_file_by_file(risk: Path, tmp_path: Path) -> None:
