@@ -241,7 +241,7 @@ def _spark_submit() -> str:
         raise EnvironmentProblem(_no_spark("pyspark is not installed here", "pip install 'nbdeploy[spark]'"))
     if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         raise EnvironmentProblem(
-            _no_spark("Spark needs Java", "install Java 17 or newer, as `apt-get install openjdk-17-jre`")
+            _no_spark("Spark needs Java", "install Java 17 or newer, as `apt-get install default-jre-headless`")
         )
     assert home or (spec and spec.submodule_search_locations)
     folder = Path(home) if home else Path(next(iter(spec.submodule_search_locations)))  # type: ignore[union-attr, arg-type]
