@@ -72,9 +72,10 @@ frontend service
   http-request set-var(txn.behind) str(fallback),map_str(words.map)
   acl on_trial var(txn.candidate) -m str $lanes
   acl mirrored var(txn.mirror) -m str -- all $rate
-  acl has_fallback var(txn.behind) -m str previous default
+  acl has_fallback var(txn.behind) -m str previous default live
   http-request lua.choose if predicts on_trial
   http-request set-var(txn.lane) var(txn.live) if { var(txn.lane),nbsrv eq 0 }
+  http-request set-var(txn.behind) str(live) if on_trial { var(txn.lane),strcmp(txn.candidate) eq 0 }
   http-request set-var(txn.size) req.body_size
   acl whole req.body_len,sub(txn.size) eq 0
   http-request set-var(txn.body) req.body if predicts whole mirrored or predicts whole has_fallback
@@ -94,6 +95,10 @@ frontend service
 frontend rescue
   bind unix@$rescue mode 600
   no log
+  http-request set-var(txn.live) str(live),map_str(words.map)
+  http-request set-var(txn.of_trial) bool(true) if { req.hdr(X-Rescued-By) -m str live }
+  http-request del-header X-Rescued-By
+  use_backend %[var(txn.live)] if { var(txn.of_trial) -m bool }
   default_backend fallback
 """)
 

@@ -89,6 +89,7 @@ end)
 local function rescue(txn)
   local body = txn:get_var("txn.body")
   local headers = { ["content-type"] = { "application/json" }, ["content-length"] = { tostring(#body) } }
+  headers["x-rescued-by"] = { txn:get_var("txn.behind") }
   for name, variable in pairs({ ["authorization"] = "txn.bearer", ["x-api-key"] = "txn.key" }) do
     local value = txn:get_var(variable)
     if value then headers[name] = { value } end

@@ -35,7 +35,7 @@ class Store:
     def of(cls, name: str) -> Store:
         """Return the store of a service. Raises UsageError NBD602: it can't have this name."""
         check_name(name)
-        return cls(data_folder() / "releases" / name)
+        return cls(data_folder().resolve() / "releases" / name)  # processes are known by its one true path
 
     def read(self) -> State | None:
         """Return the state, None where nothing was ever released."""

@@ -61,7 +61,8 @@ class Supervisor:
 
     def turn(self) -> bool:
         """Do what is next; say whether there is nothing left to do."""
-        state = self.store.state()
+        # Without a state somebody has removed the folder: then nothing is wanted.
+        state = self.store.read() or State(name=self.store.folder.name, stopped=True)
         there = self.processes.look()
         self.processes.press(there)
         servers = self.fleet.look(there)
@@ -79,7 +80,7 @@ class Supervisor:
 
     def _tell(self, state: State, servers: Sequence[Server], there: Sequence[Running]) -> None:
         """Write what `status` shows."""
-        if time.monotonic() - self._told < TELL and not state.stopped:
+        if (time.monotonic() - self._told < TELL and not state.stopped) or not self.store.folder.is_dir():
             return
         self._told = time.monotonic()
         began, found = time.time() - RECENT, self.trial.judgement

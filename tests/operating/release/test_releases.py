@@ -106,7 +106,13 @@ def test_the_documented_default_answers_and_is_marked_while_the_server_is_gone(p
     until(lambda: ask(port) == ("default", "default"), seconds=10)
     until(lambda: ask(port) == ("1", None))
     metrics = urllib.request.urlopen(f"http://127.0.0.1:{port}/proxy/metrics", timeout=10).read().decode()
-    assert 'haproxy_backend_http_responses_total{proxy="fallback"' in metrics
+    assert 'haproxy_frontend_http_requests_total{proxy="rescue"' in metrics
+    fallback = [
+        line
+        for line in metrics.splitlines()
+        if "server_http_responses_total" in line and 'server="f0",code="2xx"' in line
+    ]
+    assert sum(float(line.split()[-1]) for line in fallback) > 0
 
 
 def test_a_shadow_is_asked_everything_and_answers_nothing(port: int) -> None:
