@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbdeploy.errors import UsageError
@@ -157,6 +157,7 @@ MOVES: dict[str, Move] = {
 }
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(sorted(MOVES)), st.floats(0, 30)), max_size=30))
 def test_whatever_is_done_in_whatever_order_the_state_makes_sense(moves: list[tuple[str, float]]) -> None:
     state, now = State(name="churn"), 0.0
