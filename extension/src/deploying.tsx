@@ -180,7 +180,7 @@ function Deployed({ model, answer }: { model: IPanel; answer: IAnswer }): JSX.El
   return (
     <>
       {version && <VersionLinks versions={versions} version={version} />}
-      {version && versions.trial?.version === version && <TrialForm versions={versions} />}
+      {version && versions.isTried(version) && <TrialForm versions={versions} />}
       <dl className="nbd-Deployed">
         {answer.package && <Copied term="Package" text={answer.package} />}
         {answer.bento_tag && (

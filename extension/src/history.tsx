@@ -33,9 +33,7 @@ export function History({ versions, above }: IProps): JSX.Element {
               <span className="nbd-Version-when">{when(each.deployed)}</span>
             </div>
             <VersionLinks versions={versions} version={each} />
-            {versions.trial?.version === each && each.version !== above && (
-              <TrialForm versions={versions} />
-            )}
+            {versions.isTried(each) && each.version !== above && <TrialForm versions={versions} />}
           </li>
         ))}
       </ul>
@@ -56,7 +54,7 @@ export function VersionLinks({
   versions: Versions;
   version: IVersion;
 }): JSX.Element {
-  const tried = versions.trial?.version === version;
+  const tried = versions.isTried(version);
   const { fail, pass } = version.gates;
   const address = (page: IVersion['pages'][number]) =>
     version.pages.includes(page)

@@ -31,8 +31,13 @@ export class Versions {
     return this._list;
   }
 
+  /** What is tried of the service that is shown; a notebook that is shown again finds its form again. */
   get trial(): ITrial | null {
-    return this._trial;
+    return this._trials.get(this._name) ?? null;
+  }
+
+  isTried(version: IVersion): boolean {
+    return isSame(this.trial?.version, version);
   }
 
   aliasesOf(version: IVersion): readonly string[] {
@@ -45,7 +50,6 @@ export class Versions {
       this._name = name;
       this._list = [];
       this._aliases = {};
-      this._trial = null;
       this.reload();
     }
   }
@@ -68,24 +72,25 @@ export class Versions {
       asked: null,
       answered: null
     });
-    const isShown = () => this._trial?.version === version;
+    const trial = () => this._trials.get(name);
+    const isMeant = () => isSame(trial()?.version, version);
     try {
       const [askable] = await Promise.all([
         this.source.askable(name, number),
         this.source.serve(name, number)
       ]);
-      if (isShown()) {
-        this._tell({ ...this._trial!, state: 'ready', askable });
+      if (isMeant()) {
+        this._tell({ ...trial()!, state: 'ready', askable });
       }
     } catch (reason) {
-      if (isShown()) {
-        this._tell({ ...this._trial!, state: 'failed', problem: said(reason) });
+      if (isMeant()) {
+        this._tell({ ...trial()!, state: 'failed', problem: said(reason) });
       }
     }
   }
 
   async ask(body: unknown): Promise<void> {
-    const trial = this._trial;
+    const trial = this.trial;
     if (trial?.state !== 'ready' || trial.asking) {
       return;
     }
@@ -98,17 +103,18 @@ export class Versions {
     } catch (reason) {
       after = { ...trial, state: 'failed', problem: said(reason) };
     }
-    if (this._trial?.version === trial.version) {
+    if (isSame(this._trials.get(name)?.version, trial.version)) {
       this._tell(after);
     }
   }
 
   /** End the service that is tried. */
   async end(): Promise<void> {
-    const trial = this._trial;
-    if (trial) {
-      this._tell(null);
-      await this.source.end(trial.version.name, trial.version.version).catch(() => undefined);
+    const tried = this.trial?.version;
+    if (tried) {
+      this._trials.delete(tried.name);
+      this._changed.emit();
+      await this.source.end(tried.name, tried.version).catch(() => undefined);
     }
   }
 
@@ -130,8 +136,8 @@ export class Versions {
     }
   }
 
-  private _tell(trial: ITrial | null): void {
-    this._trial = trial;
+  private _tell(trial: ITrial): void {
+    this._trials.set(trial.version.name, trial);
     this._changed.emit();
   }
 
@@ -139,5 +145,10 @@ export class Versions {
   private _name = '';
   private _list: readonly IVersion[] = [];
   private _aliases: Record<string, string[]> = {};
-  private _trial: ITrial | null = null;
+  private readonly _trials = new Map<string, ITrial>();
+}
+
+/** A list that was read again holds other objects of the same versions. */
+function isSame(one: IVersion | undefined, other: IVersion): boolean {
+  return one?.name === other.name && one.version === other.version;
 }

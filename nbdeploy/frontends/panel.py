@@ -8,6 +8,8 @@ The only file that imports anywidget. It can be imported only where `static/pane
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
 import threading
 import weakref
@@ -53,6 +55,7 @@ class Panel(anywidget.AnyWidget):
         super().__init__(path=notebook.name, changed=changed_at(notebook))
         self.notebook, self.text = notebook, text
         self._running: tuple[asyncio.AbstractEventLoop, Watched] | None = None
+        self._followed = False
         self.on_msg(lambda widget, content, buffers: ANSWERING.submit(self._answer, content))
         threading.Thread(target=glance, args=(weakref.ref(self),), name="nbdeploy-glance", daemon=True).start()
 
@@ -92,7 +95,7 @@ class Panel(anywidget.AnyWidget):
     def asked_deploy(self, settings: Mapping[str, str]) -> None:
         if self.deploy is not None and self.deploy["state"] == "running":
             raise UsageError(
-                Diagnostic(code="NBD717", message="this notebook is being deployed already", fix="wait for its end")
+                Diagnostic(code="NBD716", message="this notebook is being deployed already", fix="wait for its end")
             )
         self.deploy = {"id": "", "path": self.path, "state": "running", "stages": [], "answer": None}
         options = words(settings)
@@ -113,9 +116,11 @@ class Panel(anywidget.AnyWidget):
         if self._running is not None:
             loop, watched = self._running
             asyncio.run_coroutine_threadsafe(watched.cancel(), loop).result()
+        elif self._followed:
+            os.kill(os.getpid(), signal.SIGINT)  # a `%deploy`: as the front end interrupts the kernel
 
     def asked_forget(self) -> None:
-        if self._running is None:
+        if self.deploy is not None and self.deploy["state"] != "running":
             self.deploy = None
 
     def asked_versions(self, name: str) -> Any:
@@ -148,7 +153,7 @@ class Panel(anywidget.AnyWidget):
     def following(self) -> Iterator[Progress]:
         """Show the progress of a deploy that runs in this kernel: that of `%deploy`."""
         state: dict[str, Any] = {"id": "kernel", "path": self.path, "state": "running", "stages": [], "answer": None}
-        self.deploy = state
+        self.deploy, self._followed = state, True
 
         def show(board: Board) -> None:
             self.deploy = {**state, **board.as_json()}
@@ -162,6 +167,8 @@ class Panel(anywidget.AnyWidget):
         except BaseException:
             self.deploy = {**self.deploy, "state": "cancelled"}
             raise
+        finally:
+            self._followed = False
 
     def ended(self, made: Deployment) -> None:
         """Show what `%deploy` has made."""

@@ -21,7 +21,7 @@ __all__ = ["Trial", "Trials", "described"]
 
 LONGEST = 100.0  # seconds for one answer
 LEAVING = 20.0  # seconds that a server has to end when this process does
-MOST = 3  # services at once: each is a process with its model in memory
+MOST = 3  # services at once, each a process with its models in memory: one more ends the oldest
 
 
 @dataclass(slots=True, eq=False)
@@ -99,10 +99,11 @@ class Trial:
 
 
 class Trials:
-    """The versions that are tried now, by name and version. They end with this process."""
+    """The versions that are tried now, by name and version, the oldest first. They end with this process."""
 
     def __init__(self) -> None:
         self._trials: dict[tuple[str, str], Trial] = {}
+        self._lock = threading.Lock()
         atexit.register(self.stop_all)
 
     def get(self, name: str, version: str) -> Trial | None:
@@ -111,21 +112,24 @@ class Trials:
     def started(self, name: str, version: str, python: Sequence[str]) -> Trial:
         """Return the version's trial, which may still be starting.
 
-        Raises UsageError: NBD603 where there is no such version, NBD708 where it has no Bento, NBD716 where too many run.
+        Raises UsageError: NBD603 where there is no such version, NBD708 where it has no Bento.
         """
-        found = self._trials.get((name, version))
-        if found is not None and found.state in ("starting", "ready"):
-            return found
-        running = [f"{other} {number}" for (other, number), each in self._trials.items() if each.state == "ready"]
-        if len(running) >= MOST:
-            message = f"{len(running)} services are tried already: {', '.join(running)}"
-            raise UsageError(Diagnostic(code="NBD716", message=message, fix="stop one of them"))
-        trial = self._trials[name, version] = Trial(bento_of(name, version), python)
-        trial.start()
+        bento = bento_of(name, version)
+        with self._lock:
+            found = self._trials.get((name, version))
+            if found is not None and found.state in ("starting", "ready"):
+                return found
+            self._trials.pop((name, version), None)
+            ended = [self._trials.pop(each) for each in [*self._trials][: len(self._trials) - MOST + 1]]
+            trial = self._trials[name, version] = Trial(bento, python)
+            trial.start()
+        for each in ended:
+            each.stop()
         return trial
 
     def stop(self, name: str, version: str) -> None:
-        trial = self._trials.pop((name, version), None)
+        with self._lock:
+            trial = self._trials.pop((name, version), None)
         if trial is not None:
             trial.stop()
 

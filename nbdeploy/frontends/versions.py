@@ -54,7 +54,7 @@ def run_of(run_id: str) -> dict[str, Any]:
 
 def aliases(python: Sequence[str], environment: Mapping[str, str], name: str) -> dict[str, list[str]]:
     """Ask the registry in a process of its own: MLflow would stay in the server's memory. None there, none told."""
-    command = [*python, "-P", "-m", "nbdeploy.frontends.cli", "list", name, "--aliases", "--json"]
+    command = [*python, "-P", "-m", "nbdeploy.frontends.cli", "list", "--aliases", "--json", "--", name]
     try:
         ran = subprocess.run(
             command, env={**os.environ, **environment}, capture_output=True, timeout=ALIAS_SECONDS, check=False

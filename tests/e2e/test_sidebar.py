@@ -289,17 +289,20 @@ def test_a_deployed_version_is_asked_from_a_form(
     page.add_script_tag(path=AXE)
     assert violations(page) == []
     if request.config.getoption("--regenerate-golden"):
+        set_theme(page, "light")
         page.get_by_role("button", name="next row").click()
         page.get_by_role("button", name="Ask", exact=True).click()
         see(page, ".nbd-Answer[data-state=ok]")
-        page.locator(".nbd-Version").scroll_into_view_if_needed()
+        page.locator(".nbd-Version").evaluate("each => each.scrollIntoView()")
         page.locator("#nbdeploy-sidebar").screenshot(path=IMAGES / "sidebar-try.png")
     page.get_by_role("button", name="Stop churn 1").click()
     page.locator(".nbd-Trial").wait_for(state="detached")
     page.close()
 
 
-def test_the_panel_in_the_notebook_answers_beside_a_cell_that_runs(lab: Lab, browser: Any) -> None:
+def test_the_panel_in_the_notebook_answers_beside_a_cell_that_runs(
+    lab: Lab, browser: Any, request: pytest.FixtureRequest
+) -> None:
     path = lab.folder / "widget.ipynb"
     first = (
         ("code", [], "%load_ext nbdeploy"),
@@ -308,15 +311,19 @@ def test_the_panel_in_the_notebook_answers_beside_a_cell_that_runs(lab: Lab, bro
     )
     path.write_text(document((*first, *CELLS[2:5], ("code", ["predict"], "kinds = model.predict(widths)"))))
     page = lab.page(browser, path.name)
-    page.locator(".jp-Notebook .jp-CodeCell").first.click()
+    run = "jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
     for _ in range(2):
-        page.keyboard.press("Shift+Enter")
+        page.evaluate(run)
     panel = page.locator(".nbd-Widget")
     panel.locator(".nbd-Row[data-part=served]", has_text="model.predict").wait_for(timeout=60_000)
     assert panel.locator(".nbd-Roles").count() == 0, "a kernel can't give roles"
     page.add_script_tag(path=AXE)
     assert violations(page, ".nbd-Widget") == []
-    page.keyboard.press("Shift+Enter")
+    if request.config.getoption("--regenerate-golden"):
+        set_theme(page, "light")
+        page.wait_for_timeout(500)
+        page.locator(".jp-Notebook").screenshot(path=IMAGES / "panel.png")
+    page.evaluate(f"void {run}")
     page.wait_for_selector('.jp-InputPrompt:text-is("[*]:")')
     panel.get_by_role("button", name="Deploy widget").click()
     panel.locator(".nbd-Stage[data-state=running]").first.wait_for(timeout=60_000)

@@ -103,3 +103,18 @@ def test_a_deploy_from_the_panel_tells_cell_and_line(start_kernel: Callable[...,
     (found,) = (each for each in last["answer"]["diagnostics"] if each["severity"] == "error")
     assert (last["state"], found["cell"], found["line"]) == ("failed", 1, 2)
     assert last["stages"][0]["state"] == "fail"
+
+
+@pytest.mark.slow
+def test_a_deploy_by_magic_is_shown_in_the_panel_too(start_kernel: Callable[..., Kernel], tmp_path: Path) -> None:
+    write(tmp_path, SOURCES[0], "rows = [1]\n1 / 0", *SOURCES[2:], "%deploy tiny")
+    kernel = start_kernel()
+    widget = Widget(kernel)
+    ran = kernel.run("%deploy tiny")
+    sent = [each["content"]["data"] for each in ran.outputs if each["msg_type"] == "comm_msg"]
+    states = [each["state"]["deploy"] for each in sent if "deploy" in each.get("state", {})]
+    assert states[0]["state"] == "running"
+    assert any(stage["state"] in ("start", "update") for each in states for stage in each["stages"])
+    errors = [each for each in states[-1]["answer"]["diagnostics"] if each["severity"] == "error"]
+    assert (states[-1]["state"], errors[0]["cell"], errors[0]["line"]) == ("failed", 1, 2)
+    assert widget.ask("cancel").get("problem") is None, "there is nothing to cancel any more"
