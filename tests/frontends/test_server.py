@@ -77,7 +77,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
     running = Server(f"http://127.0.0.1:{port}", folder)
     try:
-        for _ in range(200):
+        for _ in range(1200):
             try:
                 running.ask("GET", "api")
                 break
