@@ -145,6 +145,11 @@ def test_the_exported_folder_is_served_by_bentoml_alone(
 
 
 def test_http_batch_stream_and_browser_answer_as_the_notebook_did(deploy_example: Callable[[str], Deployed]) -> None:
+    browsers = ("chromium", "chromium-browser", "google-chrome")
+    lacking = [each for each in ("nats-server", "npm") if shutil.which(each) is None]
+    lacking += [] if any(map(shutil.which, browsers)) else ["chromium"]
+    if lacking:
+        pytest.skip(f"this machine lacks {', '.join(lacking)}: apt-get install {' '.join(lacking)}")
     home = deploy_example("house_prices").home
     command = [sys.executable, str(ROOT / "scripts" / "five_ways.py"), "house_prices"]
     ran = subprocess.run(
