@@ -64,7 +64,7 @@ class Nats:
         return [json.loads(each.data) for each in found]
 
     async def unacknowledged(self) -> int:
-        found = await self.jetstream.consumer_info("all", "mixed")
+        found = await self.jetstream.consumer_info("all", "mixed_rows")
         return int(found.num_pending + found.num_ack_pending)
 
 
@@ -121,7 +121,7 @@ def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nats | Re
 @contextmanager
 def worker(module: list[str], package: Path, url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """Run a worker until the block ends."""
-    options = ["--in", "rows", "--out", "answers", "--patience", "2", "--batch", "100"]
+    options = ["--in", "rows", "--out", "answers", "--patience", "2", "--batch", "100", "--group", "mixed.rows"]
     with log.open("ab") as out:
         process = subprocess.Popen(
             [sys.executable, "-m", *module, *options],

@@ -76,10 +76,12 @@ async def run(wish: Wish, answering: Answering) -> int:
 
     url = urlsplit(wish.broker)
     file, port = BROKERS[url.scheme]
-    host, _, told = url.netloc.rpartition("@")[2].partition(",")[0].partition(":")
-    shown = f"{host}:{told or port}"
+    first = urlsplit(f"//{url.netloc.rpartition('@')[2].partition(',')[0]}")
+    host, port = first.hostname or "localhost", first.port or port
+    shown = f"{host}:{port}"
     try:
-        await asyncio.wait_for(asyncio.open_connection(host, int(told or port)), CONNECT_SECONDS)
+        _, tried = await asyncio.wait_for(asyncio.open_connection(host, port), CONNECT_SECONDS)
+        tried.close()
     except (OSError, TimeoutError) as problem:  # the clients would try for minutes, and say nothing
         logger.error("no broker answers at %s: %s", shown, problem)
         return NO_BROKER

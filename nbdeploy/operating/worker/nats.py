@@ -42,7 +42,7 @@ async def connected(wish: Wish, line: Line) -> NatsBroker:
     subscriber = broker.subscriber(
         wish.topic,
         stream=JStream(streams[wish.topic], declare=False),
-        durable=wish.group,
+        durable=allowed(wish.group),
         config=ConsumerConfig(ack_wait=wish.patience),
         deliver_policy=DeliverPolicy.ALL,
         pull_sub=PullSub(batch_size=wish.batch, timeout=LATENCY, batch=True),
@@ -99,7 +99,12 @@ async def stream_of(topic: str, jetstream: JetStreamContext) -> str:
     try:
         return await jetstream.find_stream_name_by_subject(topic)
     except NotFoundError:
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", topic)
+        name = allowed(topic)
         await jetstream.add_stream(name=name, subjects=[topic])
         logger.info("made the stream %s for the subject %s", name, topic)
         return name
+
+
+def allowed(name: str) -> str:
+    """Return a name as streams and consumers may have it: without dots, blanks and wildcards."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", name)
