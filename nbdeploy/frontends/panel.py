@@ -43,7 +43,11 @@ PYTHON = (sys.executable,)
 
 
 class Panel(anywidget.AnyWidget):
-    """One notebook's cells, findings, serving path, deploy and versions. `text` is for front ends without widgets."""
+    """One notebook's cells, findings, serving path, deploy and versions. `text` is for front ends without widgets.
+
+    `changed` is when the file was saved last, as seconds since 1970; `deploy` is what a deploy has told so far, as the
+    sidebar's server tells it. What a view can ask for are the methods `asked_...`.
+    """
 
     _esm = STATIC / "panel.js"
     _css = STATIC / "panel.css"
@@ -72,6 +76,8 @@ class Panel(anywidget.AnyWidget):
             answer = {"answer": call(*asked.get("with", ()))}
         except NbdeployError as error:
             answer = {"problem": f"{error.diagnostics[0].message}: {error.diagnostics[0].fix}"}
+        except OSError as error:
+            answer = {"problem": f"{error}: if the notebook was moved, run %nbdeploy again"}
         except Exception as error:
             answer = {"problem": f"nbdeploy itself failed: {type(error).__name__}: {error}"}
         self.send({"id": asked.get("id"), **answer})

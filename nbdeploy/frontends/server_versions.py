@@ -111,8 +111,8 @@ class ServiceHandler(VersionsHandler):
         python, _ = python_of(body.get("kernel"), self.kernel_spec_manager)
         trial: Trial = await self.answered(self.trials.started, name, version, python)
         await self.answered(trial.settled.wait)
-        if trial.problem is not None:
-            raise HTTPError(409, str(trial.problem.message))
+        if trial.state != "ready":
+            raise HTTPError(409, trial.problem.message if trial.problem else f"the service is {trial.state}")
         self.set_status(201)
         self.tell({"state": trial.state})
 
