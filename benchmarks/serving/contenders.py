@@ -138,6 +138,7 @@ def _environment(case: Case, scratch: Path) -> dict[str, str]:
         "BENTOML_DO_NOT_TRACK": "True",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONWARNINGS": "ignore",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     return {**os.environ, **told}
 

@@ -19,6 +19,7 @@ from nbdeploy.packaging import onnx_models, together
 from nbdeploy.packaging.artifacts import ONNX, ArtifactEntry, artifacts_module, manifest
 from nbdeploy.packaging.definitions import constants_module, definitions_module
 from nbdeploy.packaging.environment import Lock, lock
+from nbdeploy.packaging.graph import graph_module, serves
 from nbdeploy.packaging.installed import owners
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.papers import gitignore, init_module, pipeline_module, project_file, readme
@@ -65,7 +66,7 @@ class Wishes:
     those seen in the code. `converted` are models, by the key of their frozen value, that the package has as ONNX files;
     `tolerance` is what its answers may differ by from the notebook's. `whole` is the graph that goes into `edge/`. `segments`
     are columns by which versions are compared. `batch_seconds` is what scoring several requests at once may take, None where
-    they have to be scored one by one.
+    they have to be scored one by one. `by_graph` lets the service answer plain rows by the graph of `whole`.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Wishes:
     whole: WholeGraphFiles | None = None
     segments: tuple[str, ...] = ()
     batch_seconds: float | None = None
+    by_graph: bool = True
 
 
 def export(recording: Recording, wishes: Wishes) -> Package:
@@ -96,8 +98,11 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     texts[f"{module}/schema.py"] = schema_module(module, schema, answer, single=_is_single(schema))
     if schema.kind in {Kind.TABLE, Kind.SERIES}:  # pandas is there, and brings pyarrow along
         texts[f"{module}/tables.py"] = tables_module(module, schema, answer)
+    entries = list(_entries(recording, symbols, wishes))
+    graph = _graph(schema, answer, wishes, entries)
+    texts |= {f"{module}/graph.py": graph} if graph else {}
     texts[f"{module}/answering.py"] = answering_module(
-        module, schema, single=_is_single(schema), together=wishes.batch_seconds is not None
+        module, schema, single=_is_single(schema), together=wishes.batch_seconds is not None, graph=bool(graph)
     )
     texts["service.py"] = service_module(
         module,
@@ -111,7 +116,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
-    entries = list(_entries(recording, symbols, wishes))
+    texts["bentofile.yaml"] = bentofile(wishes.name, graph=bool(graph))
     graphs = {f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())}
     texts["sbom.cdx.json"] = sbom(wishes.name, wishes.version, locked, entries, local, graphs)
     binaries = {
@@ -158,11 +163,21 @@ def _modules(recording: Recording, symbols: Symbols, wishes: Wishes) -> dict[str
     }
 
 
+def _graph(input: Schema, output: Schema, wishes: Wishes, entries: Iterable[ArtifactEntry]) -> str:
+    """Return the text of `graph.py`, none where requests are not answered by the graph."""
+    whole = wishes.whole
+    if whole is None or not wishes.by_graph:
+        return ""
+    content = whole.files[0].read_bytes()
+    if not serves(input, output, whole.signature, len(content)):
+        return ""
+    return graph_module(input, output, whole.signature, content, {each.name: each.sha256 for each in entries})
+
+
 def _papers(recording: Recording, wishes: Wishes, locked: Lock, requirements: Iterable[str]) -> dict[str, str]:
     symbols = name_symbols(recording.path.values())
     return {
         "artifacts/manifest.json": manifest(_entries(recording, symbols, wishes)),
-        "bentofile.yaml": bentofile(wishes.name),
         "contract.json": json.dumps(wishes.contract, indent=2, ensure_ascii=False) + "\n",
         "requirements.lock": locked.text,
         "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version, requirements),

@@ -36,6 +36,11 @@ if not sent:
     return []
 """
 
+BY_GRAPH = """\
+if (found := answered(sent)) is not None:
+    return found
+"""
+
 CHECK_ROWS = """\
 if rows_of(output) != len(sent):
     raise Refused(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", 422)
@@ -113,10 +118,12 @@ def service_module(
     )
 
 
-def answering_module(module: str, input: Schema, *, single: bool = False, together: bool = False) -> str:
+def answering_module(
+    module: str, input: Schema, *, single: bool = False, together: bool = False, graph: bool = False
+) -> str:
     """Return the text of `<module>/answering.py`: from the body of a request to its predictions as JSON.
 
-    `together`: rows of several requests may be predicted at once.
+    `together`: rows of several requests may be predicted at once. `graph`: plain rows are answered by `<module>/graph.py`.
     """
     by_row = not single and input.kind in ROW_KINDS
     together = together and by_row
@@ -136,10 +143,12 @@ def answering_module(module: str, input: Schema, *, single: bool = False, togeth
         loads=_block(loads),
         score=(SCORE_TOGETHER if together else SCORE_ALONE).strip(),
         promise=", one a row" if by_row else "",
+        graph_import="from .graph import answered\n" if graph else "",
+        by_graph=_block(BY_GRAPH) if graph else "",
         no_rows=_block(NO_ROWS) if by_row else "",
         check_rows=_block(CHECK_ROWS) if by_row else "",
     )
-    return re.sub(r"^ +\n", "", text, flags=re.MULTILINE).replace("\n\nfrom typing", "\nfrom typing")
+    return re.sub(r"^ +\n", "", text, flags=re.MULTILINE)
 
 
 def _is_free(input: Schema) -> bool:
@@ -151,11 +160,17 @@ def _block(text: str) -> str:
     return indent(text, " " * 4).strip()
 
 
-def bentofile(name: str, *, labels: Mapping[str, str] | None = None, python_version: str | None = None) -> str:
-    """Return the text of `bentofile.yaml`. `python_version` is `major.minor`; by default this interpreter's."""
+def bentofile(
+    name: str, *, labels: Mapping[str, str] | None = None, python_version: str | None = None, graph: bool = False
+) -> str:
+    """Return the text of `bentofile.yaml`. `python_version` is `major.minor`; by default this interpreter's.
+
+    `graph`: the service reads `edge/predict.onnx`.
+    """
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in sorted((labels or {}).items())]
     return _template("bentofile.yaml.txt").substitute(
         name=name,
+        unused="" if graph else '\n  - "edge/"',
         labels="\n".join(lines) if lines else "  {}",
         python_version=python_version or f"{sys.version_info.major}.{sys.version_info.minor}",
     )

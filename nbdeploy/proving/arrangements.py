@@ -48,6 +48,10 @@ class Arrangements:
                 return {**judged, "arrangement": kind, "tried": tried, **self.narrowed(table, positions)}
         return {"same": True, "among": len(self.table), "tried": tried, "asks": self.asked}
 
+    def first_failing(self) -> str:
+        """Return the first arrangement that is answered otherwise, empty where there is none."""
+        return next((kind for kind, table, places in self._all() if not self.judged(table, places)["same"]), "")
+
     def _all(self) -> Iterator[tuple[str, Any, list[int]]]:
         everything = list(self.known)
         step = max(1, len(everything) // SINGLE_ROWS)

@@ -19,6 +19,7 @@ from typing import Any
 
 MANY_ROWS = 2_000  # a wrong arrangement shows in the first thousands or not at all
 COLUMN_SECONDS = 20.0  # what asking once for each column may take, by the seconds of the first request
+PLAIN_ROWS = 200  # that are looked at one by one
 CUT = 400  # characters of an error's text
 
 
@@ -72,6 +73,8 @@ class Probe:
         if report["faithful"]["same"] and self.by_row:
             report["rowwise"] = self.rowwise()
             report["columns"] = self.columns()
+            if (self.root / self.name / "graph.py").is_file():
+                report["by_graph"] = self.by_graph()
         report["requests"] = self.requests(recorded)
         return report
 
@@ -161,6 +164,28 @@ class Probe:
     def same(self, wanted: Any, got: Any) -> bool:
         answer: bool = self.compare(wanted, got).same
         return answer
+
+    def by_graph(self) -> dict[str, Any]:
+        """Ask what the service asks, for its graph answers without `predict`: the recorded rows, in every arrangement."""
+        answering = importlib.import_module(f"{self.name}.answering")
+        graph = importlib.import_module(f"{self.name}.graph")
+        expected = importlib.import_module(f"{self.name}.schema").answer(self.expected)
+
+        def asked(table: Any) -> dict[str, Any]:
+            try:
+                return {"value": answering.predicted(as_json(table))}
+            except Exception as problem:
+                return {"error": self.told(problem)}
+
+        rows = as_json(self.input)
+        plain = sum(graph.answered([row]) is not None for row in rows[:PLAIN_ROWS])
+        first = self.judged(asked(self.input), expected)
+        arrangements = self.arrangements(self.input, {row: row for row in range(len(expected))})
+        arrangements.ask, arrangements.expected = asked, expected
+        fault = first["first"] or str(first.get("error", {}).get("text", ""))
+        if first["same"]:
+            fault = arrangements.first_failing()
+        return {"fault": fault, "plain": plain, "of": len(rows[:PLAIN_ROWS])}
 
     # columns ------------------------------------------------------------------------------------------------------------
 

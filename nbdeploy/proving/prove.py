@@ -124,14 +124,14 @@ def _ported(
     with clock.stage("prove", "converting the models to ONNX and comparing"):
         found = portable(recording, export(recording, native.wishes), folder, onnx)
     if not found.converted or found.verdict.outcome is Outcome.FAIL:
-        return found, replace(native, wishes=replace(native.wishes, whole=found.whole))
+        return found, replace(native, wishes=replace(native.wishes, whole=found.whole, by_graph=False))
     why = ""
     for tolerance in (STRICT, found.tolerance):
         wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance, whole=found.whole)
         asked = _settled(recording, wishes, folder, clock)
         failed = [each for each in asked.verdicts if each.outcome is Outcome.FAIL]
         if not failed:
-            return found, asked
+            return _with_graph_told(found, asked), asked
         why = f"the package's answers are others with ONNX: {failed[0].reason}"
     return stays_native(why, onnx), native
 
@@ -287,8 +287,27 @@ def _settled(recording: Recording, wishes: Wishes, folder: Path, clock: Clock) -
         if not lacking and confirmed == wishes.optional:
             unneeded = frozenset(report.get("columns", {}).get("unneeded", ()))
             verdicts = faithful(report, recording), rowwise(report, recording)
+            if f"{wishes.module}/graph.py" in package.texts:
+                wishes = replace(wishes, by_graph=_answers_by_graph(report))
             return _Asked(replace(wishes, unneeded=unneeded), report, verdicts)
         wishes = replace(wishes, roots=wishes.roots | lacking, optional=confirmed)
+
+
+def _answers_by_graph(report: Mapping[str, Any]) -> bool:
+    """Tell whether the service may answer by the graph: that gave the notebook's answers, in every arrangement."""
+    seen = report.get("by_graph", {"plain": 0})
+    return seen["plain"] > 0 and not seen["fault"]
+
+
+def _with_graph_told(found: Portable, asked: _Asked) -> Portable:
+    """Add whether the service answers by the whole path's graph to what the gate says."""
+    seen = asked.report.get("by_graph")
+    if seen is None:
+        return found
+    told = {**found.verdict.figures["whole_path"], "serves": asked.wishes.by_graph, "plain_rows": seen}
+    why = "by it the service answers plain rows" if asked.wishes.by_graph else f"not by the service: {seen['fault']}"
+    figures = {**found.verdict.figures, "whole_path": told}
+    return replace(found, verdict=replace(found.verdict, reason=f"{found.verdict.reason}; {why}", figures=figures))
 
 
 def _failed(report: Mapping[str, Any]) -> bool:

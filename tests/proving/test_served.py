@@ -76,7 +76,7 @@ def _own_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> BuiltBento:
     folder = tmp_path_factory.mktemp("mixed")
-    packages.write_package(folder, "mixed", packages.MIXED_PREDICT, packages.MIXED, packages.LABELS)
+    packages.write_package(folder, "mixed", packages.MIXED_PREDICT, packages.MIXED, packages.LABELS, batch_seconds=0.05)
     return build(folder, "mixed", "7", {})
 
 
