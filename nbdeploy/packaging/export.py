@@ -101,8 +101,14 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     entries = list(_entries(recording, symbols, wishes))
     graph = _graph(schema, answer, wishes, entries)
     texts |= {f"{module}/graph.py": graph} if graph else {}
+    tables = f"{module}/tables.py" in texts
     texts[f"{module}/answering.py"] = answering_module(
-        module, schema, single=_is_single(schema), together=wishes.batch_seconds is not None, graph=bool(graph)
+        module,
+        schema,
+        single=_is_single(schema),
+        together=wishes.batch_seconds is not None,
+        graph=bool(graph),
+        tables=tables,
     )
     texts["service.py"] = service_module(
         module,
@@ -111,6 +117,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         _example(wishes.contract, schema),
         single=_is_single(schema),
         batch_seconds=wishes.batch_seconds,
+        tables=tables,
     )
     texts |= test_files(recording, module, symbols, wishes.tolerance)
     locked = _locked(texts, recording, wishes)

@@ -26,14 +26,80 @@ RETURN_ROWS = """\
 sent = request["FIELD"]
 if not isinstance(sent, list):
     PARSE(sent)  # tells what it should be
-if len(sent) > MAX_ROWS:
-    raise Refused(f"{len(sent)} rows are more than the {MAX_ROWS} of one request", 413)
-return sent
+return limited(sent)
 """
+
+READ_LINES = '''\
+def read_lines(body: bytes) -> list[Any]:
+    """The rows of a body that has one on each line. Raises BadRequest, Refused."""
+    rows = []
+    for line in body.splitlines():
+        if line.strip():
+            try:
+                rows.append(loads(line))
+            except ValueError as error:
+                raise not_json("the line", error, len(rows)) from None
+    return limited(rows)
+
+
+def limited(rows: Any) -> Any:
+    """The rows, if they are not too many. Raises Refused."""
+    if len(rows) > MAX_ROWS:
+        raise Refused(f"{len(rows)} rows are more than the {MAX_ROWS} of one request", 413)
+    return rows
+
+
+'''
+
+READ_TABLE = '''\
+def read_table(body: bytes) -> pa.RecordBatch:
+    """The rows of a body that is an Arrow stream. Raises BadRequest, Refused."""
+    try:
+        with pa.ipc.open_stream(body) as stream:
+            table = stream.read_all()
+        table.validate(full=True)
+        batches = limited(table).combine_chunks().to_batches()
+    except (pa.ArrowException, OSError) as error:
+        raise BadRequest([{"row": None, "field": None, "message": f"the body is no Arrow stream: {error}"}]) from None
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
+
+
+'''
+
+PREDICTED_TABLE = '''\
+
+
+def predicted_table(sent: pa.RecordBatch) -> bytes:
+    """The predictions as an Arrow stream. Raises BadRequest, Refused."""
+    value, problems = tables.read(sent)
+    if problems:
+        raise BadRequest(problems[:MAX_PROBLEMS])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, tables.ANSWER) as stream:
+        if sent.num_rows:
+            stream.write_batch(tables.answers(asked(value, sent.num_rows), sent.num_rows))
+    return bytes(sink.getvalue())
+'''
 
 NO_ROWS = """\
 if not sent:
     return []
+"""
+
+LINES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+ARROW = "application/vnd.apache.arrow.stream"
+LINES_DOC = """\
+                    Content-Type application/x-ndjson: a row on each line -> a prediction on each line
+"""
+ARROW_DOC = f"""\
+                    Content-Type {ARROW}: record batches -> record batches
+"""
+WRITE_LINES = """\
+def write_lines(predictions: list[Any]) -> bytes:
+    return b"".join(dumps(each) + b"\\n" for each in predictions)
+
+
+LINES = Form(b"application/x-ndjson", read_lines, write_lines)
 """
 
 BY_GRAPH = """\
@@ -42,8 +108,8 @@ if (found := answered(sent)) is not None:
 """
 
 CHECK_ROWS = """\
-if rows_of(output) != len(sent):
-    raise Refused(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", 422)
+if rows_of(output) != rows:
+    raise Refused(f"{rows} rows were asked, {rows_of(output)} answered: none can be trusted", 422)
 """
 
 ORJSON = """\
@@ -54,8 +120,8 @@ except ValueError:  # NaN and Infinity are taken by this one: the schema refuses
 """
 
 SCORE_TOGETHER = '''\
-def score(requests: list[Any]) -> list[bytes | Exception]:
-    """Predict for the rows of several requests at once: for each its predictions as JSON, or what to raise."""
+def score(requests: list[Any]) -> list[Any]:
+    """Predict for the rows of several requests at once: for each its predictions as JSON values, or what to raise."""
     if len(requests) == 1:
         return [alone(requests[0])]
     try:
@@ -63,12 +129,12 @@ def score(requests: list[Any]) -> list[bytes | Exception]:
     except Exception:  # one of them is at fault: the others get their answers
         return [alone(sent) for sent in requests]
     ends = accumulate(map(len, requests))
-    return [dumps(predictions[end - len(sent) : end]) for sent, end in zip(requests, ends, strict=True)]
+    return [predictions[end - len(sent) : end] for sent, end in zip(requests, ends, strict=True)]
 '''
 
 SCORE_ALONE = '''\
-def score(requests: list[Any]) -> list[bytes | Exception]:
-    """Predict for each request by itself: its predictions as JSON, or what to raise."""
+def score(requests: list[Any]) -> list[Any]:
+    """Predict for each request by itself: its predictions as JSON values, or what to raise."""
     return [alone(sent) for sent in requests]
 '''
 
@@ -93,11 +159,12 @@ def service_module(
     *,
     single: bool = False,
     batch_seconds: float | None = None,
+    tables: bool = False,
 ) -> str:
     """Return the text of `service.py`, the only file of a package that knows BentoML.
 
     `example` is a whole JSON-able request body, shown in the file's docstring. `single` as in `schema_module`. `batch_seconds`
-    is what the scoring of several requests at once may take, None: they are scored one by one.
+    is what the scoring of several requests at once may take, None: one by one. `tables`: as in `answering_module`.
     """
     field = request_field(input)
     by_row = not single and input.kind in ROW_KINDS
@@ -114,16 +181,34 @@ def service_module(
         predict_doc="Predict for each row." if by_row else "Predict for one input.",
         batch_seconds=repr(batch_seconds if by_row else None),
         rows="len(sent)" if by_row else "1",
+        forms_doc=(LINES_DOC if by_row else "") + (ARROW_DOC if tables else ""),
+        more_readers=(", read_lines" if by_row else "") + (", read_table" if tables else ""),
+        write_lines=(WRITE_LINES if by_row else "")
+        + (f'ARROW = Form(b"{ARROW}", read_table, bytes, together=False)\n' if tables else ""),
+        forms=_forms(by_row, tables),
         example=_example(example),
     )
 
 
+def _forms(by_row: bool, tables: bool) -> str:
+    forms = [f'    b"{media}": LINES,\n' for media in LINES if by_row]
+    forms += ["    ARROW.media: ARROW,\n"] if tables else []
+    return "\n" + "".join(forms) if forms else ""
+
+
 def answering_module(
-    module: str, input: Schema, *, single: bool = False, together: bool = False, graph: bool = False
+    module: str,
+    input: Schema,
+    *,
+    single: bool = False,
+    together: bool = False,
+    graph: bool = False,
+    tables: bool = False,
 ) -> str:
     """Return the text of `<module>/answering.py`: from the body of a request to its predictions as JSON.
 
     `together`: rows of several requests may be predicted at once. `graph`: plain rows are answered by `<module>/graph.py`.
+    `tables`: there is a `<module>/tables.py`.
     """
     by_row = not single and input.kind in ROW_KINDS
     together = together and by_row
@@ -137,18 +222,27 @@ def answering_module(
         parse=parse,
         rows_of_import=", rows_of" if by_row else "",
         max_rows="MAX_ROWS = 100_000  # in one request\n" if by_row else "",
+        more_readers=(READ_LINES if by_row else "") + (READ_TABLE if tables else ""),
+        arrow_import="import pyarrow as pa\n" if tables else "",
+        max_problems="MAX_PROBLEMS, " if tables else "",
+        predicted_table=PREDICTED_TABLE.rstrip("\n") if tables else "",
+        one="predicted_table(sent) if isinstance(sent, pa.RecordBatch) else predicted(sent)"
+        if tables
+        else "predicted(sent)",
+        count=", len(sent)" if by_row else "",
+        count_argument=", rows: int" if by_row else "",
         field=field,
         may_refuse=", Refused" if by_row else "",
         returned=_block(returned),
         loads=_block(loads),
         score=(SCORE_TOGETHER if together else SCORE_ALONE).strip(),
         promise=", one a row" if by_row else "",
-        graph_import="from .graph import answered\n" if graph else "",
+        graph_import=("from . import tables\n" if tables else "") + ("from .graph import answered\n" if graph else ""),
         by_graph=_block(BY_GRAPH) if graph else "",
         no_rows=_block(NO_ROWS) if by_row else "",
         check_rows=_block(CHECK_ROWS) if by_row else "",
     )
-    return re.sub(r"^ +\n", "", text, flags=re.MULTILINE)
+    return re.sub(r"^ +\n", "", text, flags=re.MULTILINE).rstrip() + "\n"
 
 
 def _is_free(input: Schema) -> bool:

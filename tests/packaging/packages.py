@@ -11,6 +11,7 @@ from nbdeploy.analysis.values import ColumnSpec, Kind, Schema
 from nbdeploy.packaging import together
 from nbdeploy.packaging.artifacts import artifacts_module, manifest
 from nbdeploy.packaging.service import answering_module, bentofile, schema_module, service_module
+from nbdeploy.packaging.tables import tables_module
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -109,13 +110,17 @@ def write_package(
     version: str = "folder-version",
 ) -> Path:
     """Write what the exporter would write: package, service, contract, lock, tests, notebook."""
+    tables = input.kind in {Kind.TABLE, Kind.SERIES}
     files = {
         f"{module}/__init__.py": "from .predict import predict\n",
         f"{module}/predict.py": predict,
         f"{module}/schema.py": schema_module(module, input, output, single=single),
-        f"{module}/answering.py": answering_module(module, input, single=single, together=batch_seconds is not None),
+        f"{module}/answering.py": answering_module(
+            module, input, single=single, together=batch_seconds is not None, tables=tables
+        ),
+        **({f"{module}/tables.py": tables_module(module, input, output)} if tables else {}),
         f"{module}/together.py": Path(together.__file__).read_text(encoding="utf-8"),
-        "service.py": service_module(module, module, input, single=single, batch_seconds=batch_seconds),
+        "service.py": service_module(module, module, input, single=single, batch_seconds=batch_seconds, tables=tables),
         "bentofile.yaml": bentofile(module),
         "contract.json": json.dumps({"version": version, "module": module, "input": input.as_json()}),
         "requirements.lock": f"bentoml=={version_of('bentoml')} \\\n    --hash=sha256:{'0' * 64}\n",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from nbdeploy.errors import EnvironmentProblem
@@ -253,6 +254,63 @@ def test_concurrent_clients_get_their_own_answers(mixed_server: ServedBento) -> 
     with ThreadPoolExecutor(8) as pool:
         together = [answer.json["predictions"] for answer in pool.map(lambda body: predict(mixed_server, body), bodies)]
     assert together == alone
+
+
+def test_a_bad_request_among_others_is_refused_alone(mixed_server: ServedBento) -> None:
+    bad = [{"rows": [{**ROW, "Pclass": "x"}]}, {"rows": [{**ROW, "Name": "boom"}]}, {"rows": [ROW, {}]}]
+    bodies = [{"rows": [{**ROW, "Pclass": number}]} for number in range(30)]
+    for place, each in enumerate(bad):
+        bodies.insert(7 * place, each)
+    alone = [(answer.status, answer.json) for answer in (predict(mixed_server, body) for body in bodies)]
+    with ThreadPoolExecutor(16) as pool:
+        together = [(each.status, each.json) for each in pool.map(lambda body: predict(mixed_server, body), bodies)]
+    assert together == alone
+    assert [status for status, _ in alone if status != 200] == [400, 422, 400]
+
+
+def test_rows_may_come_as_lines_and_are_answered_as_lines(mixed_server: ServedBento) -> None:
+    rows = [{**ROW, "Pclass": number} for number in range(3)]
+    wanted = predict(mixed_server, {"rows": rows}).json["predictions"]
+    lines = "\n".join(map(json.dumps, rows)).encode()
+    for media in ("application/x-ndjson", "application/jsonl; charset=utf-8"):
+        answer = ask(mixed_server, "/predict", lines + b"\n\n", Content_Type=media)
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/x-ndjson")
+        assert [json.loads(line) for line in answer.body.splitlines()] == wanted
+    broken = ask(mixed_server, "/predict", lines + b"\n{", Content_Type="application/x-ndjson")
+    assert (broken.status, broken.json["problems"][0]["row"]) == (400, 3)
+    wrong = ask(mixed_server, "/predict", lines + b"\n{}", Content_Type="application/x-ndjson")
+    assert (wrong.status, wrong.json["problems"][0]["row"]) == (400, 3)
+    nothing = ask(mixed_server, "/predict", b"", Content_Type="application/x-ndjson")
+    assert (nothing.status, nothing.body) == (200, b"")
+
+
+def test_rows_may_come_as_arrow_and_are_answered_as_arrow(mixed_server: ServedBento) -> None:
+    media = "application/vnd.apache.arrow.stream"
+    rows = [{**ROW, "Pclass": number} for number in range(3)]
+    wanted = predict(mixed_server, {"rows": rows}).json["predictions"]
+    answer = ask(mixed_server, "/predict", arrow(rows), Content_Type=media)
+    assert (answer.status, answer.headers["content-type"]) == (200, media)
+    assert pa.ipc.open_stream(answer.body).read_all().column("prediction").to_pylist() == wanted
+    refused = ask(mixed_server, "/predict", arrow([*rows, {**ROW, "Pclass": None}]), Content_Type=media)
+    assert (refused.status, refused.json["problems"][0]["row"], refused.json["problems"][0]["field"]) == (
+        400,
+        3,
+        "Pclass",
+    )
+    for body in (b"", b"no arrow", arrow(rows)[:-300]):
+        assert ask(mixed_server, "/predict", body, Content_Type=media).status == 400
+    nothing = ask(
+        mixed_server, "/predict", arrow(rows[:0], pa.RecordBatch.from_pylist(rows).schema), Content_Type=media
+    )
+    assert pa.ipc.open_stream(nothing.body).read_all().num_rows == 0
+
+
+def arrow(rows: list[dict[str, Any]], schema: pa.Schema | None = None) -> bytes:
+    sink = pa.BufferOutputStream()
+    table = pa.Table.from_pylist(rows, schema)
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return bytes(sink.getvalue())
 
 
 def test_an_exported_folder_is_served_with_its_contracts_version(tmp_path: Path) -> None:

@@ -1,7 +1,5 @@
 """LitServe with its defaults, scikit-learn inside."""
 
-from __future__ import annotations
-
 import sys
 from typing import Any
 
@@ -13,13 +11,13 @@ class Api(litserve.LitAPI):
     def setup(self, device: str) -> None:
         self.answer = by_hand.scikit_learn()
 
-    def decode_request(self, request: dict[str, Any]) -> Any:
+    def decode_request(self, request):  # LitServe takes an annotation for a form of its own
         return request[by_hand.FIELD]
 
     def predict(self, x: Any) -> Any:
         return self.answer(x)
 
-    def encode_response(self, output: Any) -> dict[str, Any]:
+    def encode_response(self, output):
         return {"predictions": output}
 
 
