@@ -100,6 +100,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         texts[f"{module}/tables.py"] = tables_module(module, schema, answer)
     entries = list(_entries(recording, symbols, wishes))
     graph = _graph(schema, answer, wishes, entries)
+    wishes = replace(wishes, by_graph=bool(graph))
     texts |= {f"{module}/graph.py": graph} if graph else {}
     tables = f"{module}/tables.py" in texts
     texts[f"{module}/answering.py"] = answering_module(
@@ -107,7 +108,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         schema,
         single=_is_single(schema),
         together=wishes.batch_seconds is not None,
-        graph=bool(graph),
+        graph=wishes.by_graph,
         tables=tables,
     )
     texts["service.py"] = service_module(
@@ -123,7 +124,6 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
-    texts["bentofile.yaml"] = bentofile(wishes.name, graph=bool(graph))
     graphs = {f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())}
     texts["sbom.cdx.json"] = sbom(wishes.name, wishes.version, locked, entries, local, graphs)
     binaries = {
@@ -185,6 +185,7 @@ def _papers(recording: Recording, wishes: Wishes, locked: Lock, requirements: It
     symbols = name_symbols(recording.path.values())
     return {
         "artifacts/manifest.json": manifest(_entries(recording, symbols, wishes)),
+        "bentofile.yaml": bentofile(wishes.name, graph=wishes.by_graph),
         "contract.json": json.dumps(wishes.contract, indent=2, ensure_ascii=False) + "\n",
         "requirements.lock": locked.text,
         "pyproject.toml": project_file(wishes.name, wishes.module, wishes.version, requirements),

@@ -20,10 +20,7 @@ READERS = {
 def plain_floats(values: list[Any], column: Column) -> np.ndarray | None:
     if not set(map(type, values)) <= ({float, int, type(None)} if column.nullable else {float, int}):
         return None
-    try:
-        numbers = np.array(values, np.float64)  # None becomes NaN
-    except OverflowError:
-        return None
+    numbers = np.array(values, np.float64)  # None becomes NaN
     if np.isfinite(numbers).all():
         return numbers
     return None if np.isinf(numbers).any() or np.isnan(numbers).sum() != values.count(None) else numbers""",

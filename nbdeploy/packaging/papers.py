@@ -116,6 +116,8 @@ def _files(recording: Recording, wishes: Wishes) -> Iterator[str]:
         yield f"| `{module}/onnx_models.py` | answers with the models that are ONNX files, as the fitted ones did |"
     if path.input.observation.schema.kind in {Kind.TABLE, Kind.SERIES}:
         yield f"| `{module}/tables.py` | the same from Arrow tables, for many rows: batch jobs, Spark |"
+    if wishes.by_graph:
+        yield f"| `{module}/graph.py` | answers plain rows by the graph in `edge/`, without `predict` |"
     yield f"| `{module}/pipeline.py` | the command line |"
     if wishes.whole:
         yield "| `edge/` | the whole way from a request to its answer as one ONNX graph, for browsers and other languages |"
