@@ -126,7 +126,8 @@ def score(requests: list[Any]) -> list[Any]:
         return [alone(requests[0])]
     try:
         predictions = predicted(list(chain.from_iterable(requests)))
-    except Exception:  # one of them is at fault: the others get their answers
+    except Exception:
+        logger.info("one of %d requests is at fault: each is asked by itself", len(requests), exc_info=True)
         return [alone(sent) for sent in requests]
     ends = accumulate(map(len, requests))
     return [predictions[end - len(sent) : end] for sent, end in zip(requests, ends, strict=True)]
@@ -173,6 +174,7 @@ def service_module(
         name=name,
         name_literal=json.dumps(name),
         key_variable=key_variable(module),
+        workers_variable=f"{module.upper()}_WORKERS",
         field=field,
         shape=SHAPES.get(input.kind, "[...]"),
         promise="; prediction i answers row i" if by_row else "",

@@ -7,6 +7,7 @@ while it takes no longer than it should, and is halved beyond.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +20,8 @@ __all__ = ["Together"]
 
 QUICK_SECONDS = 0.01  # what takes no longer is done in the event loop: a thread costs more than it spares
 MOST_ROWS = 100_000  # in one batch
+
+logger = logging.getLogger("bentoml.serve")
 
 
 class Waiting(NamedTuple):
@@ -89,6 +92,7 @@ class Together:
         try:
             answers = self.score(values)
         except Exception as problem:
+            logger.exception("scoring broke down")
             answers = [problem] * len(values)
         return answers, time.perf_counter() - began
 
