@@ -1,6 +1,7 @@
 """The BentoML service of reviews: HTTP in front, the package `reviews` behind.
 
     POST /predict   {"input": [...]} -> {"predictions": ..., "version": ...}; prediction i answers row i
+                    Content-Type application/x-ndjson: a row on each line -> a prediction on each line
     GET  /contract  contract.json: what this service was proven to do
     BentoML's own   /healthz /livez /readyz /metrics /docs.json /schema.json
 
@@ -12,6 +13,7 @@ takes longer than ANSWER_SECONDS, 504. What is JSON and what is data is decided 
 
 The environment variable REVIEWS_API_KEY holds the key that a request must bring, or several with blanks between:
 `Authorization: Bearer KEY`, or `X-API-Key: KEY`. Else it gets 401. Without the variable nobody is asked for a key.
+REVIEWS_WORKERS is the number of processes that answer, 1 without it: as many as there are cores, where memory allows.
 
     curl localhost:3000/predict -H 'Content-Type: application/json' -d '
       {"input": ["MY NEW FAN REPLACED AN EXPENSIVE ONE AND IS BETTER IN EVERY WAY."]}'
@@ -35,19 +37,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import bentoml
-import orjson
 from bentoml._internal.configuration.containers import BentoMLContainer
 from pydantic import WithJsonSchema
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from reviews.answering import BadRequest, Refused, alone, dumps, read, score
+from reviews.answering import BadRequest, Refused, alone, dumps, read, read_lines, score
 from reviews.artifacts import FOLDER
 from reviews.schema import input_schema
 from reviews.together import Together
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -64,6 +67,7 @@ LARGE_BODY = 1024 * 1024  # bytes: the memory that such a request took is given 
 CONTRACT = (Path(__file__).parent / "contract.json").read_bytes()
 OPEN = {"/healthz", "/livez", "/readyz", "/metrics"}  # for who runs the service: they ask for no key
 KEY_VARIABLE = "REVIEWS_API_KEY"
+WORKERS = int(os.environ.get("REVIEWS_WORKERS") or 1)  # processes: each has the model in memory, and limits of its own
 SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 PICKLE = b"application/vnd.bentoml+pickle"
 
@@ -88,11 +92,38 @@ DIGEST = model_digest().encode()
 
 
 class Reply(NamedTuple):
-    """What a request gets: its status, JSON, and headers beside those that every answer has."""
+    """What a request gets: its status, its body, and headers beside those that every answer has."""
 
     status: int
     body: bytes
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    media: bytes = b"application/json"
+
+
+class Form(NamedTuple):
+    """A form of bodies: how one is read, and predictions are written. `together`: others may be scored with it."""
+
+    media: bytes
+    read: Callable[[bytes], Any]
+    write: Callable[[Any], bytes]
+    together: bool = True
+
+
+def write_json(predictions: Any) -> bytes:
+    return b'{"predictions":' + dumps(predictions) + b',"version":' + dumps(version()) + b"}"
+
+
+def write_lines(predictions: list[Any]) -> bytes:
+    return b"".join(dumps(each) + b"\n" for each in predictions)
+
+
+LINES = Form(b"application/x-ndjson", read_lines, write_lines)
+JSON = Form(b"application/json", read, write_json)
+FORMS: dict[bytes, Form] = {
+    b"application/x-ndjson": LINES,
+    b"application/ndjson": LINES,
+    b"application/jsonl": LINES,
+}
 
 
 def refuse(error: str, status: int, problems: list[dict[str, Any]] | None = None) -> Reply:
@@ -103,12 +134,16 @@ def refuse(error: str, status: int, problems: list[dict[str, Any]] | None = None
 # what comes -----------------------------------------------------------------------------------------------------------
 
 
+def media_of(headers: dict[bytes, bytes]) -> bytes:
+    return headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+
+
 async def body_of(headers: dict[bytes, bytes], receive: Receive) -> bytes:
     """The body as it came. Raises Refused: it is encoded, too large, too slow, or breaks off."""
     too_large = Refused(f"the body is larger than {MAX_BODY} bytes", 413)
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise Refused("send the body as it is, without a Content-Encoding", 415)
-    if headers.get(b"content-type", b"").partition(b";")[0].strip() == PICKLE:
+    if media_of(headers) == PICKLE:
         raise Refused("send JSON: a pickle may run code", 415)
     if int(headers.get(b"content-length", 0)) > MAX_BODY:
         raise too_large
@@ -182,9 +217,13 @@ class Counters:
         if not getattr(first, "_is_setup", True):
             first._setup()
         context = bentoml.server_context
-        self.labels = {"service_name": context.bento_name, "service_version": context.bento_version}
-        self.labels["runner_name"] = context.service_name
-        self.first, self.known = first, {}
+        self.labels: dict[str, Any] = {
+            "service_name": context.bento_name,
+            "service_version": context.bento_version,
+            "runner_name": context.service_name,
+        }
+        self.known: dict[int, tuple[Any, ...]] = {}  # counters by status
+        self.first = first
         self.counts = hasattr(first, "metrics_request_total")
         if self.counts:
             self.running = first.metrics_request_in_progress.labels(endpoint=PATH, **self.labels)
@@ -215,7 +254,6 @@ class Direct:
     def __init__(self, app: ASGIApp) -> None:
         self.app, self.counters, self.at_once = app, Counters(app), 0
         self.together = Together(score, BATCH_SECONDS)
-        self.end = b',"version":' + dumps(version()) + b"}"
         gc.collect()
         gc.freeze()  # what is loaded stays: the collector need not look through it in the middle of a request
 
@@ -246,22 +284,24 @@ class Direct:
                 return Reply(429, b'{"error":"Too many requests"}'), size
             body = await body_of(headers, receive)
             size = len(body)
-            predictions = await self.predictions(body)
-            return Reply(200, b'{"predictions":' + predictions + self.end), size
+            form = FORMS.get(media_of(headers), JSON)
+            predictions = await self.predictions(form, body)
+            return Reply(200, form.write(predictions), media=form.media), size
         except BadRequest as bad:
             return refuse(str(bad), 400, bad.problems), size
         except Refused as refused:
             return refuse(str(refused), refused.status), size
         except TimeoutError:
             return Reply(504, dumps({"error": f"Not able to process the request in {ANSWER_SECONDS} seconds"})), size
-        except Exception:  # it is in the log
+        except Exception:
+            logger.exception("a request broke down")
             return Reply(500, b'{"error":"An unexpected error has occurred, please check the server log."}'), size
 
-    async def predictions(self, body: bytes) -> bytes:
-        """The predictions as JSON. Raises BadRequest, Refused, TimeoutError."""
+    async def predictions(self, form: Form, body: bytes) -> Any:
+        """The predictions for a body. Raises BadRequest, Refused, TimeoutError."""
         loop = asyncio.get_running_loop()
-        sent = read(body) if len(body) < LONG_BODY else await loop.run_in_executor(None, read, body)
-        answer = self.together.ask(sent, len(sent))
+        sent = form.read(body) if len(body) < LONG_BODY else await loop.run_in_executor(None, form.read, body)
+        answer = self.together.ask(sent, len(sent), alone=not form.together)
         late = loop.call_later(ANSWER_SECONDS, give_up, answer)
         try:
             return await answer
@@ -269,14 +309,14 @@ class Direct:
             late.cancel()
 
 
-def give_up(answer: asyncio.Future[bytes]) -> None:
+def give_up(answer: asyncio.Future[Any]) -> None:
     if not answer.done():
         answer.set_exception(TimeoutError())
 
 
 async def respond(send: Send, reply: Reply, headers: list[tuple[bytes, bytes]]) -> None:
     length = str(len(reply.body)).encode()
-    headers += [(b"content-type", b"application/json"), (b"content-length", length), *reply.headers]
+    headers += [(b"content-type", reply.media), (b"content-length", length), *reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})
 
@@ -334,7 +374,7 @@ async def contract(request: Request) -> Response:
 
 @bentoml.service(
     name=NAME,
-    workers=1,
+    workers=WORKERS,
     traffic={"timeout": ANSWER_SECONDS, "max_concurrency": MAX_AT_ONCE},
     logging={"access": {"enabled": False}},  # /metrics counts requests; a line for each costs more than many models
     service_class=FrontedService,
@@ -349,4 +389,4 @@ class Service:
         found = alone(input)
         if isinstance(found, Exception):
             raise found
-        return PredictAnswer(predictions=orjson.loads(found), version=version())
+        return PredictAnswer(predictions=found, version=version())

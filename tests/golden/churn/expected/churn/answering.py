@@ -11,10 +11,12 @@ from itertools import accumulate, chain
 from typing import Any
 
 import orjson
+import pyarrow as pa
 from pydantic_core import from_json, to_json
 
+from . import tables
 from .predict import predict
-from .schema import BadRequest, answer, parse_rows, rows_of
+from .schema import MAX_PROBLEMS, BadRequest, answer, parse_rows, rows_of
 
 MAX_ROWS = 100_000  # in one request
 
@@ -37,16 +39,49 @@ def read(body: bytes) -> Any:
     try:
         request = loads(body)
     except ValueError as error:
-        raise BadRequest([{"row": None, "field": None, "message": f"the body is not JSON: {error}"}]) from None
+        raise not_json("the body", error) from None
     if not isinstance(request, dict) or "rows" not in request:
         message = 'the body must be a JSON object with the field "rows"'
         raise BadRequest([{"row": None, "field": "rows", "message": message}])
     sent = request["rows"]
     if not isinstance(sent, list):
         parse_rows(sent)  # tells what it should be
-    if len(sent) > MAX_ROWS:
-        raise Refused(f"{len(sent)} rows are more than the {MAX_ROWS} of one request", 413)
-    return sent
+    return limited(sent)
+
+
+def read_lines(body: bytes) -> list[Any]:
+    """The rows of a body that has one on each line. Raises BadRequest, Refused."""
+    rows = []
+    for line in body.splitlines():
+        if line.strip():
+            try:
+                rows.append(loads(line))
+            except ValueError as error:
+                raise not_json("the line", error, len(rows)) from None
+    return limited(rows)
+
+
+def limited(rows: Any) -> Any:
+    """The rows, if they are not too many. Raises Refused."""
+    if len(rows) > MAX_ROWS:
+        raise Refused(f"{len(rows)} rows are more than the {MAX_ROWS} of one request", 413)
+    return rows
+
+
+def read_table(body: bytes) -> pa.RecordBatch:
+    """The rows of a body that is an Arrow stream. Raises BadRequest, Refused."""
+    try:
+        with pa.ipc.open_stream(body) as stream:
+            table = stream.read_all()
+        table.validate(full=True)
+        batches = limited(table).combine_chunks().to_batches()
+    except (pa.ArrowException, OSError) as error:
+        raise BadRequest([{"row": None, "field": None, "message": f"the body is no Arrow stream: {error}"}]) from None
+    return batches[0] if batches else pa.RecordBatch.from_pylist([], table.schema)
+
+
+def not_json(what: str, error: ValueError, row: int | None = None) -> BadRequest:
+    return BadRequest([{"row": row, "field": None, "message": f"{what} is not JSON: {error}"}])
 
 
 def loads(body: bytes) -> Any:
@@ -64,34 +99,39 @@ def dumps(value: Any) -> bytes:
         return to_json(value)
 
 
-def score(requests: list[Any]) -> list[bytes | Exception]:
-    """Predict for the rows of several requests at once: for each its predictions as JSON, or what to raise."""
+def score(requests: list[Any]) -> list[Any]:
+    """Predict for the rows of several requests at once: for each its predictions as JSON values, or what to raise."""
     if len(requests) == 1:
         return [alone(requests[0])]
     try:
         predictions = predicted(list(chain.from_iterable(requests)))
-    except Exception:  # one of them is at fault: the others get their answers
+    except Exception:
+        logger.info("one of %d requests is at fault: each is asked by itself", len(requests), exc_info=True)
         return [alone(sent) for sent in requests]
     ends = accumulate(map(len, requests))
-    return [dumps(predictions[end - len(sent) : end]) for sent, end in zip(requests, ends, strict=True)]
+    return [predictions[end - len(sent) : end] for sent, end in zip(requests, ends, strict=True)]
 
 
-def alone(sent: Any) -> bytes | Exception:
-    """Predict for one request."""
+def alone(sent: Any) -> Any:
+    """Predict for one request; what is to be raised for it is returned."""
     try:
-        return dumps(predicted(sent))
+        return predicted_table(sent) if isinstance(sent, pa.RecordBatch) else predicted(sent)
     except (BadRequest, Refused) as problem:
         return problem
-    except Exception as problem:
+    except Exception:
         logger.exception("the service broke down")
-        return problem
+        return Refused("An unexpected error has occurred, please check the server log.", 500)
 
 
 def predicted(sent: Any) -> Any:
     """The predictions as JSON values, one a row. Raises BadRequest, Refused."""
     if not sent:
         return []
-    value = parse_rows(sent)
+    return answer(asked(parse_rows(sent), len(sent)))
+
+
+def asked(value: Any, rows: int) -> Any:
+    """What `predict` says. Raises Refused."""
     try:
         output = predict(value)
     except SYSTEM_FAULTS:
@@ -99,6 +139,18 @@ def predicted(sent: Any) -> Any:
     except Exception as error:  # of this very input, whatever library raised it
         logger.exception("the model refused a request that its schema allows")
         raise Refused(f"the model can't answer this input: {type(error).__name__}: {error}", 422) from error
-    if rows_of(output) != len(sent):
-        raise Refused(f"{len(sent)} rows were asked, {rows_of(output)} answered: none can be trusted", 422)
-    return answer(output)
+    if rows_of(output) != rows:
+        raise Refused(f"{rows} rows were asked, {rows_of(output)} answered: none can be trusted", 422)
+    return output
+
+
+def predicted_table(sent: pa.RecordBatch) -> bytes:
+    """The predictions as an Arrow stream. Raises BadRequest, Refused."""
+    value, problems = tables.read(sent)
+    if problems:
+        raise BadRequest(problems[:MAX_PROBLEMS])
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, tables.ANSWER) as stream:
+        if sent.num_rows:
+            stream.write_batch(tables.answers(asked(value, sent.num_rows), sent.num_rows))
+    return bytes(sink.getvalue())
