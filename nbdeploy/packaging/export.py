@@ -95,31 +95,11 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     schema = _request_schema(path, wishes)
     answer = path.output.observation.schema
     texts = {f"{module}/{file}": text for file, text in _modules(recording, symbols, wishes).items() if text}
-    texts[f"{module}/schema.py"] = schema_module(module, schema, answer, single=_is_single(schema))
-    if schema.kind in {Kind.TABLE, Kind.SERIES}:  # pandas is there, and brings pyarrow along
-        texts[f"{module}/tables.py"] = tables_module(module, schema, answer)
     entries = list(_entries(recording, symbols, wishes))
     graph = _graph(schema, answer, wishes, entries)
     wishes = replace(wishes, by_graph=bool(graph))
     texts |= {f"{module}/graph.py": graph} if graph else {}
-    tables = f"{module}/tables.py" in texts
-    texts[f"{module}/answering.py"] = answering_module(
-        module,
-        schema,
-        single=_is_single(schema),
-        together=wishes.batch_seconds is not None,
-        graph=wishes.by_graph,
-        tables=tables,
-    )
-    texts["service.py"] = service_module(
-        module,
-        wishes.name,
-        schema,
-        _example(wishes.contract, schema),
-        single=_is_single(schema),
-        batch_seconds=wishes.batch_seconds,
-        tables=tables,
-    )
+    texts |= _served_texts(schema, answer, wishes)
     texts |= test_files(recording, module, symbols, wishes.tolerance)
     locked = _locked(texts, recording, wishes)
     local = _local_modules(recording, locked)
@@ -152,6 +132,23 @@ def export(recording: Recording, wishes: Wishes) -> Package:
         provenance=dict(_provenance(recording, texts, module)),
         tolerance=wishes.tolerance,
     )
+
+
+def _served_texts(schema: Schema, answer: Schema, wishes: Wishes) -> dict[str, str]:
+    """Return what stands between a client or a batch job and the package's `predict`."""
+    module, single = wishes.module, _is_single(schema)
+    tables = schema.kind in {Kind.TABLE, Kind.SERIES}  # pandas is there, and brings pyarrow along
+    together, example = wishes.batch_seconds, _example(wishes.contract, schema)
+    return {
+        f"{module}/schema.py": schema_module(module, schema, answer, single=single),
+        **({f"{module}/tables.py": tables_module(module, schema, answer)} if tables else {}),
+        f"{module}/answering.py": answering_module(
+            module, schema, single=single, together=together is not None, graph=wishes.by_graph, tables=tables
+        ),
+        "service.py": service_module(
+            module, wishes.name, schema, example, single=single, batch_seconds=together, tables=tables
+        ),
+    }
 
 
 def _modules(recording: Recording, symbols: Symbols, wishes: Wishes) -> dict[str, str]:
