@@ -6,6 +6,7 @@ import json
 import math
 import posixpath
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nbdeploy.errors import UsageError
+from nbdeploy.frontends.cli import cli_parser
 from nbdeploy.operating.delivery.delivered import Delivered, Wish, delivered
 from nbdeploy.operating.delivery.sizing import Sizing, read_sizing, sizing_of
 from nbdeploy.operating.delivery.targets import TARGETS, rendered
@@ -217,7 +219,7 @@ def test_the_jobs_of_the_workflow_need_jobs_that_are_there(service: Delivered) -
     assert "nbdeploy check" in commands["check"]
     assert "--cov=risk" in commands["test"]
     assert commands["build"].index("verify-image.sh") < commands["build"].index("docker push")
-    assert 'nbdeploy" release canary "risk:$VERSION"' in commands["release"]
+    assert 'nbdeploy" release canary "risk:$VERSION" --wait' in commands["release"]
 
 
 def test_what_people_type_never_becomes_text_of_a_script(service: Delivered) -> None:
@@ -251,6 +253,25 @@ def test_the_jenkinsfile_closes_what_it_opens(service: Delivered) -> None:
     assert text.count("(") == text.count(")")
     stages = re.findall(r"stage\('(\w+)'\)", rendered("jenkins", service)["Jenkinsfile"])
     assert stages == ["Tools", "Check", "Test", "Build", "Push", "Release", "Rollback"]
+
+
+def test_the_commands_of_all_systems_are_commands(service: Delivered) -> None:
+    found = set()
+    for target in ("github", "gitlab", "jenkins"):
+        for text in rendered(target, service).values():
+            for line in re.findall(r"""(?:^|- |\| |run: |'|bin/)nbdeploy"? ([a-z]+ .*)$""", text, re.MULTILINE):
+                words = shlex.split(
+                    line.split(" > ")[0]
+                    .removesuffix("'")
+                    .replace("${VERSION:+", "")
+                    .replace("${TO:+", "")
+                    .replace('"}', '"')
+                )
+                asked = cli_parser().parse_args([word for word in words if word != "}"])
+                found.add((asked.command, getattr(asked, "action", "")))
+    assert found == {
+        ("check", ""), ("export", ""), ("deploy", ""), ("release", "canary"), ("release", "rollback"),
+    }  # fmt: skip
 
 
 def test_every_script_is_one_that_bash_reads(service: Delivered) -> None:
