@@ -218,6 +218,42 @@ def answers(seconds: float = 5.0) -> str | None:
         return None
 
 
+def victims(kind: str) -> list[int]:
+    """Return the processes of a kind that live at this moment; of supervisors also the one that stands by."""
+    import psutil
+
+    from nbdeploy.operating.release.processes import Processes
+    from nbdeploy.operating.release.store import Store
+
+    folder = Store.of("scores").folder
+    if kind != "supervisor":
+        return [pid for each in Processes(folder).look() if each.part.kind == kind for pid in each.pids]
+    found = psutil.process_iter(["cmdline", "environ"])
+    return [
+        each.pid
+        for each in found
+        if (each.info["cmdline"] or [])[-2:] == ["nbdeploy.operating.release", "scores"]
+        and (each.info["environ"] or {}).get("NBDEPLOY_HOME") == str(folder.parents[1])
+    ]
+
+
+def killed(kind: str, draw: random.Random) -> float:
+    """Kill one process of a kind for good; return the seconds until the service answers from then on."""
+    import psutil
+
+    while not (pids := victims(kind)):
+        time.sleep(0.05)
+    pid = draw.choice(pids)
+    process = psutil.Process(pid)
+    os.kill(pid, signal.SIGKILL)
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        time.sleep(0.001)
+    began = time.monotonic()
+    while answers() is None and time.monotonic() - began < 120:
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
 def kills(count: int) -> dict[str, Any]:
     from nbdeploy.operating.release.control import history
     from nbdeploy.operating.release.status import status
@@ -229,18 +265,7 @@ def kills(count: int) -> dict[str, Any]:
         time.sleep(draw.uniform(0.0, 2.0))
         victim = draw.choice(sorted(waits))
         seen = status("scores")
-        pids = {
-            "supervisor": [seen["supervisor"]],
-            "proxy": [pid for each in seen["processes"] if each["part"].startswith("proxy") for pid in each["pids"]],
-            "server": [pid for each in seen["processes"] if each["part"].startswith("server") for pid in each["pids"]],
-        }[victim]
-        pid = draw.choice([each for each in pids if each] or [0])
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-        began = time.monotonic()
-        while answers() is None and time.monotonic() - began < 120:
-            time.sleep(0.02)
-        waits[victim].append(time.monotonic() - began)
+        waits[victim].append(killed(victim, draw))
         seqs = [each["seq"] for each in history("scores")]
         if status("scores")["live"] != seen["live"] or seqs != list(range(1, len(seqs) + 1)):
             wrong.append(f"after kill {number} of {victim}: {status('scores')['live']}, {seqs[-3:]}")

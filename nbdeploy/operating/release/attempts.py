@@ -18,6 +18,10 @@ class Attempts:
     problems: dict[str, str] = field(default_factory=dict)
     _after: dict[str, float] = field(default_factory=dict)
 
+    def at_once(self, what: str) -> None:
+        """Do not pause before the next attempt: something else is wanted now."""
+        self._after.pop(what, None)
+
     def __call__(self, what: str, pause: float, action: Callable[[], object]) -> None:
         """Do it, unless it was done less than `pause` seconds ago."""
         if time.monotonic() < self._after.get(what, 0.0):

@@ -33,6 +33,7 @@ class Beside:
         self.processes = processes
         self.attempts = attempts
         self.proxy = haproxy.Proxy(folder)
+        self._wanted: dict[str, str | None] = {}
 
     def steer(self, state: State, wanted: Routing, there: Sequence[Running]) -> None:
         """Start the proxy, or bring the one that runs to the routing."""
@@ -106,6 +107,9 @@ class Beside:
     def settle_aliases(self, state: State, there: Sequence[Running]) -> None:
         """Have MLflow say what is live, once it is."""
         wanted = aliases.wanted(state)
+        if wanted != self._wanted:
+            self._wanted = wanted
+            self.attempts.at_once("aliases")
         if state.live is None or state.stopped or aliases.settled(self.folder, wanted):
             self.attempts.problems.pop("aliases", None)
         elif _one(there, "aliases") is None:

@@ -14,7 +14,7 @@ from nbdeploy.operating.release.store import Store
 __all__ = ["status"]
 
 SILENT = {"supervisor": "it tells nothing at the moment"}
-OLD = 3.0  # seconds after which what was seen is no longer how it is
+OLD = 5.0  # seconds after which what was seen is no longer how it is
 
 
 def status(name: str) -> dict[str, Any]:
