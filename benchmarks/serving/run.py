@@ -122,7 +122,9 @@ def table(found: dict[str, Any]) -> str:
             cells = []
             for each in loads:
                 seen, own = figures["loads"][each], servers[FIRST]["loads"][each]
-                ratio = "" if server == FIRST else f", {own['rps'] / seen['rps']:.2f}x"
+                ratio = (
+                    "" if server == FIRST else f", {own['rps'] / seen['rps']:.2f}x" if seen["rps"] else ", no answer"
+                )
                 cells.append(f"{seen['rps']:,.0f} ({seen['p50_ms']:.3g} / {seen['p99_ms']:.3g}{ratio})")
             row = [server, *cells, f"{figures['memory_mb']:.0f}", f"{figures['cold_start_s']:.1f}"]
             lines.append("| " + " | ".join(row) + " |")
