@@ -21,7 +21,7 @@ import psutil
 from cases import Case
 
 SERVERS = Path(__file__).parent / "servers"
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
