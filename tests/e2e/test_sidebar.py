@@ -311,6 +311,7 @@ def test_the_panel_in_the_notebook_answers_beside_a_cell_that_runs(
     )
     path.write_text(document((*first, *CELLS[2:5], ("code", ["predict"], "kinds = model.predict(widths)"))))
     page = lab.page(browser, path.name)
+    page.get_by_text("| Idle").wait_for(timeout=60_000)  # what is run before there is a kernel is lost
     run = "jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
     for _ in range(2):
         page.evaluate(run)
