@@ -275,7 +275,10 @@ def killed(kind: str, draw: random.Random) -> float:
     """Kill one process of a kind for good; return the seconds until the service answers from then on."""
     import psutil
 
+    end = time.monotonic() + 60
     while not (pids := victims(kind)):
+        if time.monotonic() > end:
+            sys.exit(f"no {kind} came back within a minute")
         time.sleep(0.05)
     pid = draw.choice(pids)
     process = psutil.Process(pid)

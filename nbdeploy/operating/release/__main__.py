@@ -20,7 +20,7 @@ from nbdeploy.operating.release.store import Store
 __all__ = ["begin", "is_supervised", "supervise"]
 
 WORKING, STANDBY = "supervisor.lock", "standby.lock"
-STANDBY_PAUSE = 5.0  # seconds that a new one gets to stand by before another one is started
+STANDBY_PAUSE = 2.0  # seconds that a new one gets to stand by before another one is started
 
 
 def supervise(name: str, *, alone: bool = False, waiting: Callable[[], None] = lambda: None) -> None:

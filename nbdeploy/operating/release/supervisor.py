@@ -46,17 +46,17 @@ class Supervisor:
         self._told = 0.0
 
     def run(self, between: Callable[[], None] = lambda: None) -> None:
-        """Take turns until nothing is wanted and nothing runs. `between` is called between them."""
+        """Take turns until nothing is wanted and nothing runs. `between` is called before each."""
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             began = time.monotonic()
+            between()
             try:
                 if self.turn():
                     return
                 self.attempts.problems.pop("supervisor", None)
             except Exception as problem:  # the next turn begins anew; `status` tells
                 self.attempts.problems["supervisor"] = f"{type(problem).__name__}: {problem}"
-            between()
             time.sleep(max(0.02, TURN - (time.monotonic() - began)))
 
     def turn(self) -> bool:
