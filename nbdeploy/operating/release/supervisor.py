@@ -46,18 +46,23 @@ class Supervisor:
         self._told = 0.0
 
     def run(self, between: Callable[[], None] = lambda: None) -> None:
-        """Take turns until nothing is wanted and nothing runs. `between` is called before each."""
+        """Take turns until nothing is wanted and nothing runs. `between` is called before each as long as something is wanted."""
         threading.Thread(target=self._listen, daemon=True).start()
         while True:
             began = time.monotonic()
-            between()
             try:
+                if self._is_wanted():
+                    between()
                 if self.turn():
                     return
                 self.attempts.problems.pop("supervisor", None)
             except Exception as problem:  # the next turn begins anew; `status` tells
                 self.attempts.problems["supervisor"] = f"{type(problem).__name__}: {problem}"
             time.sleep(max(0.02, TURN - (time.monotonic() - began)))
+
+    def _is_wanted(self) -> bool:
+        state = self.store.read()
+        return state is not None and not state.stopped
 
     def turn(self) -> bool:
         """Do what is next; say whether there is nothing left to do."""
