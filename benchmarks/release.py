@@ -253,7 +253,10 @@ def answers(seconds: float = 5.0) -> str | None:
 
 
 def victims(kind: str) -> list[int]:
-    """Return the processes of a kind that live at this moment; of supervisors also the one that stands by."""
+    """Return the processes of a kind that live at this moment; of supervisors none as long as not both are there.
+
+    Where the one that works and the one that stands by are killed within a second, only a command or systemd starts another.
+    """
     import psutil
 
     from nbdeploy.operating.release.processes import Processes
@@ -263,12 +266,13 @@ def victims(kind: str) -> list[int]:
     if kind != "supervisor":
         return [pid for each in Processes(folder).look() if each.part.kind == kind for pid in each.pids]
     found = psutil.process_iter(["cmdline", "environ"])
-    return [
+    both = [
         each.pid
         for each in found
         if (each.info["cmdline"] or [])[-2:] == ["nbdeploy.operating.release", "scores"]
         and (each.info["environ"] or {}).get("NBDEPLOY_HOME") == str(folder.parents[1])
     ]
+    return both if len(both) > 1 else []
 
 
 def killed(kind: str, draw: random.Random) -> float:

@@ -133,6 +133,7 @@ def stop_service(name: str, *, told: Told = lambda text: None) -> dict[str, Any]
     if not store.state().stopped:
         who = _who()
         store.change(lambda state: stop(state, time.time(), who))
+    _supervised(store)  # where none is left, one is needed to end the rest
     if is_supervised(store.folder):
         told("the last answers are given, then all ends")
         end = time.monotonic() + SECONDS
