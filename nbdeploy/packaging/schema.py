@@ -49,6 +49,7 @@ CONSTANTS = {
     "NEVER_MISSING": 'NEVER_MISSING = "null, and this field was never missing in the data"',
     "NOT_FINITE": 'NOT_FINITE = "NaN, Infinity and numbers beyond 1.8e308 are not JSON; a missing number is null"',
     "FLOATS": 'FLOATS = frozenset({"float16", "float32", "float64"})',
+    "EXACT": "EXACT = 2**53  # whole numbers up to here are floats, each another one",
     "INFINITIES": 'INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}',
     "OFFSET": 'OFFSET = re.compile(r"[T ].*(Z|[+-]\\d\\d(:?\\d\\d)?)$$")'.replace("$$", "$"),
     "JSON_TYPES": """\

@@ -144,6 +144,7 @@ def test_whole_numbers_are_taken_for_floats_and_3_0_for_a_whole_number(mixed: Mo
         ({"Pclass": True}, "Pclass", "True is not a whole number"),
         ({"Pclass": None}, "Pclass", "null, and this field was never missing in the data"),
         ({"Pclass": 2**63}, "Pclass", "9223372036854775808 is out of the range of int64"),
+        ({"Pclass": -1e17}, "Pclass", "-1e+17 is out of the range of int64, or not surely what was meant"),
         ({"7": "0.1"}, "7", "'0.1' is not a number"),
         ({"7": False}, "7", "False is not a number"),
         ({"7": 10**400}, "7", "the number is too large"),

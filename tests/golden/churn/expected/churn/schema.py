@@ -18,6 +18,7 @@ MAX_PROBLEMS = 20  # named in one answer
 NEVER_MISSING = "null, and this field was never missing in the data"
 NOT_FINITE = "NaN, Infinity and numbers beyond 1.8e308 are not JSON; a missing number is null"
 FLOATS = frozenset({"float16", "float32", "float64"})
+EXACT = 2**53  # whole numbers up to here are floats, each another one
 INFINITIES = {"Infinity": math.inf, "-Infinity": -math.inf}
 JSON_TYPES: dict[str, dict[str, Any]] = {
     "integers": {"type": "integer"},
@@ -115,8 +116,14 @@ def _check(values: list[Any], column: Column, fault: Fault, types: set[type], ex
 
 
 def integers(values: list[Any], column: Column, fault: Fault) -> Any:
-    """Read whole numbers; 3.0 is one, 3.5 is not."""
+    """Read whole numbers; 3.0 is one, 3.5 is not, and neither is a float that other whole numbers round to as well."""
     if float in set(map(type, values)):
+        large = [i for i, value in enumerate(values) if type(value) is float and EXACT < abs(value) < math.inf]
+        for position in large:
+            shown = _shown(values[position])
+            fault(position, f"{shown} is out of the range of {column.dtype}, or not surely what was meant")
+        if large:
+            return None
         values = [int(value) if type(value) is float and value.is_integer() else value for value in values]
     if not _check(values, column, fault, {int}, "a whole number"):
         return None
