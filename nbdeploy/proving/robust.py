@@ -33,7 +33,7 @@ LARGEST_BODY = 56 * 2**20  # bytes; the service takes no more than 64 MiB
 MANY_SECONDS = 4.0  # what the request with very many rows may take, judged by the recorded ones
 PAUSE_SECONDS = 6.0  # how long memory may take to come back
 MEMORY = 0.10  # of what the server had before: as much may be left
-ROUNDS = 3  # a leak takes its share in each; what an allocator keeps for the next time, it takes once
+ROUNDS = 6  # a leak takes its share in each; what an allocator keeps for the next time, it takes once
 SHOWN = 5  # faults that are told
 
 

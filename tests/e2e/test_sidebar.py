@@ -438,7 +438,7 @@ def test_the_list_of_300_cells_adds_less_than_50_milliseconds_to_a_key(lab: Lab,
     assert page.locator(".nbd-Row").count() == 300
     key = "new KeyboardEvent('keydown', {key: 'ArrowDown', bubbles: true, cancelable: true})"
     ours = page.evaluate(MILLISECONDS_A_STEP, f"document.querySelector('.nbd-Cells').dispatchEvent({key})")
-    assert row(page, KEYS).get_attribute("aria-selected") == "true"
+    row(page, KEYS).and_(page.locator("[aria-selected=true]")).wait_for()
     # The same walk through the notebook without the sidebar: what JupyterLab itself takes for it.
     page.get_by_role("tab", name="nbdeploy").click()
     page.locator(".nbd-Cells").wait_for(state="hidden")

@@ -94,7 +94,7 @@ def test_the_same_module_name_can_be_built_again_from_other_code(folder: Path, t
     )
     second = build(other, "texts", "2", {})
     apis = [yaml.safe_load((bento.path / "apis" / "openapi.yaml").read_text()) for bento in (first, second)]
-    fields = [list(api["components"]["schemas"]["PredictRequest"]["properties"]) for api in apis]
+    fields = [list(api["components"]["schemas"]["predict__Input"]["properties"]) for api in apis]
     assert fields == [["input"], ["rows"]]
 
 

@@ -70,7 +70,8 @@ LARGE_BODY = 1024 * 1024  # bytes: the memory that such a request took is given 
 CONTRACT = (Path(__file__).parent / "contract.json").read_bytes()
 OPEN = {"/healthz", "/livez", "/readyz", "/metrics"}  # for who runs the service: they ask for no key
 KEY_VARIABLE = "CHURN_API_KEY"
-WORKERS = int(os.environ.get("CHURN_WORKERS") or 1)  # processes: each has the model in memory, and limits of its own
+# Processes: each has the model in memory, and limits of its own.
+WORKERS = int(os.environ.get("CHURN_WORKERS") or 1)
 SANE_ID = re.compile(rb"[A-Za-z0-9._:/+=-]{1,128}")
 PICKLE = b"application/vnd.bentoml+pickle"
 
