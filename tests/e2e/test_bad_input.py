@@ -286,7 +286,8 @@ def test_a_read_only_data_folder(home: Home, tmp_path: Path, read_only: Path) ->
 
 
 def test_out_on_a_full_disk(home: Home, tmp_path: Path, nearly_full: Path) -> None:
-    ran = deploy(home, notebook(tmp_path, *GOOD), "--out", nearly_full / "titanic")
+    out = ("--out", nearly_full / "titanic")
+    ran = home.nbdeploy("export", notebook(tmp_path, *GOOD), "--name", NAME, "--onnx", "off", "--json", *out)
     assert "No space left" in refused(ran, home, status=3, code="NBD403")
     assert list(nearly_full.iterdir()) == []
 

@@ -72,7 +72,7 @@ def reviews(tmp_path: Path) -> Path:
     folder = tmp_path / "work"
     shutil.copytree(EXAMPLES / "data", folder / "data")
     notebook = nbformat.read(EXAMPLES / "reviews.ipynb", as_version=4)
-    notebook.cells.append(nbformat.v4.new_code_cell("%deploy reviews"))
+    notebook.cells.append(nbformat.v4.new_code_cell("%deploy reviews --onnx off"))
     nbformat.write(notebook, folder / "reviews.ipynb")
     return folder / "reviews.ipynb"
 
@@ -132,7 +132,7 @@ def test_from_kernel_serves_the_live_object_and_says_so(
         FITTING,
         ("predict", "price = model.predict(X)"),
         ("skip", spoil),  # after this a fresh run would train another model
-        "%deploy areas --from kernel",
+        "%deploy areas --from kernel --onnx off",
     )
     session = run(path, home, monkeypatch)
 

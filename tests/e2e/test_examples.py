@@ -285,7 +285,7 @@ def test_a_deployed_name_gets_its_next_version_and_the_first_is_still_served(
     shutil.copytree(EXAMPLES / "data", tmp_path / "data")
     text = (EXAMPLES / "reviews.ipynb").read_text()
     (tmp_path / "reviews.ipynb").write_text(text.replace("C=5.0", "C=1.0"))
-    assert first.home.nbdeploy("deploy", tmp_path / "reviews.ipynb", "--quiet") == Ran(0, "", "")
+    assert first.home.nbdeploy("deploy", tmp_path / "reviews.ipynb", "--onnx", "off", "--quiet") == Ran(0, "", "")
 
     shown = first.home.nbdeploy("show", "reviews:2", "--json").answer
     better = next(each for each in shown["gates"] if each["name"] == "better")
