@@ -15,9 +15,19 @@ from nbdeploy.request import DeployRequest
 from nbdeploy.suggestions import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["HelpShown", "Parser", "add_deploy_options", "deploy_request", "magic_parser", "role_parser", "wrong_use"]
+__all__ = [
+    "HelpShown",
+    "Parser",
+    "add_deploy_options",
+    "deploy_request",
+    "magic_parser",
+    "port",
+    "role_parser",
+    "whole_number",
+    "wrong_use",
+]
 
 NUMBER = re.compile(r"^-(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?$|^-inf$")
 PICKLE = "pickle:"  # `--allow pickle:NAME` accepts one value stored by pickle
@@ -201,6 +211,21 @@ def deploy_request(options: argparse.Namespace, notebook: Path, *, live: Path | 
         margin=options.margin,
         audit=options.audit,
     )
+
+
+def whole_number(least: int, most: int | None = None, called: str = "a number") -> Callable[[str], int]:
+    """Return the type of an option that takes whole numbers from `least` to `most`, both among them."""
+    wanted = f"a whole number from {least} on" if most is None else f"{called} from {least} to {most}"
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least or (most is not None and int(text) > most):
+            raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+        return int(text)
+
+    return read
+
+
+port = whole_number(1, 65535, "a port")
 
 
 def identifier(text: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbdeploy.frontends.arguments import wrong_use
+from nbdeploy.frontends.arguments import whole_number, wrong_use
 from nbdeploy.frontends.command import Answer
 
 if TYPE_CHECKING:
@@ -53,7 +53,12 @@ def batch_options(parser: argparse.ArgumentParser) -> None:
     add("--key", type=names, default=(), metavar="COLUMN,...", help="the columns that tell rows of a database apart")
     add("--format", choices=("parquet", "csv", "jsonl"), help="of the parts in a folder (default: parquet)")
     add("--overwrite", action="store_true", help="replace what is there, also an interrupted job")
-    add("--batch-rows", type=positive, metavar="N", help="rows that are answered at once (default: by their size)")
+    add(
+        "--batch-rows",
+        type=whole_number(1),
+        metavar="N",
+        help="rows that are answered at once (default: by their size)",
+    )
     add("--venv", type=Path, metavar="DIR", help="run in an environment of the package's lock, made in DIR if need be")
 
 
@@ -62,12 +67,6 @@ def names(text: str) -> tuple[str, ...]:
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} names no column")
     return () if found == ("none",) else found
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def batch(options: argparse.Namespace, stdout: TextIO) -> Answer:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbdeploy.errors import Diagnostic, Severity, UsageError
-from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, wrong_use
+from nbdeploy.frontends.arguments import add_deploy_options, deploy_request, port, wrong_use
 from nbdeploy.frontends.batching import batch, batch_options
 from nbdeploy.frontends.command import Answer, Command
 from nbdeploy.frontends.delivering import ci, ci_options
@@ -131,12 +131,6 @@ def serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="NAME[:VERSION]", help="a deployed service (default version: the newest)")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: this machine only)")
     parser.add_argument("--port", type=port, default=3000, help="default: 3000")
-
-
-def port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port (1 to 65535)")
-    return int(text)
 
 
 def serve(options: argparse.Namespace, stdout: TextIO) -> Answer:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbdeploy.frontends.arguments import whole_number
 from nbdeploy.frontends.command import Answer
 
 if TYPE_CHECKING:
@@ -44,7 +45,13 @@ def loadtest_options(parser: argparse.ArgumentParser) -> None:
     add("--seconds", type=rate, default=5.0, metavar="NUMBER", help="of each rate (default: 5)")
     add("--shape", choices=("steady", "ramp", "spike", "replay"), help="let locust's users play this, too")
     add("--shape-seconds", type=rate, default=60.0, metavar="NUMBER", help="how long they do (default: 60)")
-    add("--calls", type=count, default=1000, metavar="NUMBER", help="requests of a spike, 100 to 10000 (default: 1000)")
+    add(
+        "--calls",
+        type=whole_number(100, 10_000),
+        default=1000,
+        metavar="NUMBER",
+        help="requests of a spike, 100 to 10000 (default: 1000)",
+    )
     add(
         "--day",
         type=Path,
@@ -72,14 +79,6 @@ def rate(text: str) -> float:
     if not 0 < value < float("inf"):
         raise ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
-
-
-def count(text: str) -> int:
-    from argparse import ArgumentTypeError
-
-    if not text.isdecimal() or not 100 <= int(text) <= 10_000:
-        raise ArgumentTypeError(f"{text!r} is not a number from 100 to 10000")
-    return int(text)
 
 
 def loadtest(options: argparse.Namespace, stdout: TextIO) -> Answer:

@@ -8,7 +8,7 @@ from argparse import ArgumentTypeError
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from nbdeploy.frontends.arguments import wrong_use
+from nbdeploy.frontends.arguments import port, whole_number, wrong_use
 from nbdeploy.frontends.command import Answer
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ def release_options(parser: argparse.ArgumentParser) -> None:
         help=f"what the version may do: {', '.join(LIMITS)} (repeatable)",
     )
     parser.add_argument("--host", help="the address to answer on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=number, help="the port to answer on (default: 3000)")
-    parser.add_argument("--replicas", type=replicas, help="servers of a version, up to 8 (default: 1)")
+    parser.add_argument("--port", type=port, help="the port to answer on (default: 3000)")
+    parser.add_argument("--replicas", type=whole_number(1, 8), help="servers of a version, up to 8 (default: 1)")
     parser.add_argument("--fallback", choices=("previous", "default", "none"), help="who answers when the model can't")
     parser.add_argument("--wait", action="store_true", help="until the version is promoted or rolled back")
     parser.add_argument("--why", metavar="TEXT", help="the reason, for the record")
@@ -293,18 +293,6 @@ def seconds(text: str) -> float:
     if not 0 < value < 1e7:
         raise ArgumentTypeError(f"{text!r} is no number of seconds")
     return value
-
-
-def number(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 65535")
-    return int(text)
-
-
-def replicas(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 8:
-        raise ArgumentTypeError(f"{text!r} is not a number from 1 to 8")
-    return int(text)
 
 
 def word(text: str) -> str:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbdeploy.frontends.arguments import wrong_use
+from nbdeploy.frontends.arguments import whole_number, wrong_use
 from nbdeploy.frontends.command import Answer
 from nbdeploy.frontends.package_folder import package_folder
 
@@ -39,16 +39,12 @@ def stream_options(parser: argparse.ArgumentParser) -> None:
         help="the field that holds a message's key (default: \"key\", else the sender's header)",
     )
     add("--group", metavar="GROUP", help="the workers that share the messages (default: the package's name)")
-    add("--batch", type=at_least_one, metavar="N", help="the most messages that are predicted at once (default: 256)")
+    add(
+        "--batch", type=whole_number(1), metavar="N", help="the most messages that are predicted at once (default: 256)"
+    )
     patience = "what a worker took and did not answer within these comes again (default: 30)"
-    add("--patience", type=at_least_one, metavar="SECONDS", help=patience)
+    add("--patience", type=whole_number(1), metavar="SECONDS", help=patience)
     add("--emit", type=Path, metavar="DIR", help="write the worker to DIR/worker instead of running it")
-
-
-def at_least_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
 
 
 def stream(options: argparse.Namespace, stdout: TextIO) -> Answer:

@@ -10,9 +10,9 @@ from string import Template
 from typing import Any
 
 from nbdeploy.analysis.values import Kind, Schema
-from nbdeploy.errors import Diagnostic, GateError, UsageError
+from nbdeploy.errors import Diagnostic, GateError
 from nbdeploy.operating.edge_runtime import FILES, VERSION, runtime_files
-from nbdeploy.packaging.package import unwritable
+from nbdeploy.packaging.placing import check_place, written_whole
 from nbdeploy.packaging.schema import request_field, request_fields
 
 __all__ = ["EdgePage", "export_page"]
@@ -46,25 +46,11 @@ def export_page(package: Path, out: Path, runtime: Path | None = None) -> EdgePa
     contract = json.loads((package / "contract.json").read_text(encoding="utf-8"))
     if not (package / "edge" / "predict.onnx").is_file():
         raise GateError(_no_graph(contract))
-    inside = out.resolve() == (package / "edge").resolve()
-    if (
-        not inside
-        and out.exists()
-        and (not out.is_dir() or (any(out.iterdir()) and not (out / "predict.onnx").is_file()))
-    ):
-        message = f"{out} holds something that nbdeploy did not make"
-        fix = "give --out a new folder, an empty one, or one of an earlier export"
-        raise UsageError(Diagnostic(code="NBD672", message=message, fix=fix))
+    if out.resolve() != (package / "edge").resolve():
+        check_place(out, "predict.onnx", "NBD672")
     files = runtime_files(runtime)
-    partial = out.absolute().with_name(f".{out.name}.partial")
-    try:
-        shutil.rmtree(partial, ignore_errors=True)
-        _write(package, partial, files, contract)
-        shutil.rmtree(out, ignore_errors=True)
-        partial.rename(out)
-    except OSError as problem:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise unwritable(out, problem) from None
+    with written_whole(out) as folder:
+        _write(package, folder, files, contract)
     size = sum(each.stat().st_size for each in out.rglob("*") if each.is_file())
     return EdgePage(out.absolute(), contract["name"], contract["version"], size)
 

@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from nbdeploy.errors import Diagnostic, EnvironmentProblem, UsageError
 from nbdeploy.packaging.installed import closure_of, installed
+from nbdeploy.packaging.placing import check_place, written_whole
 from nbdeploy.proving.clean_process import process_environment
 from nbdeploy.proving.locked import absent_modules
 from nbdeploy.suggestions import did_you_mean
@@ -112,18 +113,13 @@ def emit_worker(package: Path, broker: str, out: Path) -> Path:
     """
     kind = _kind(broker)
     target = out / "worker"
-    if target.exists() and not (target / "answering.py").is_file():
-        message = f"{target} holds something that nbdeploy did not make"
-        raise UsageError(Diagnostic(code="NBD664", message=message, fix="name another folder, or move it away"))
-    partial = out / ".worker.partial"
-    shutil.rmtree(partial, ignore_errors=True)
-    others = [f"{each.extra}.py" for each in (NATS, REDIS, RABBIT, KAFKA) if each.extra != kind.extra]
-    shutil.copytree(WORKER, partial, ignore=shutil.ignore_patterns("__pycache__", *others))
+    check_place(target, "answering.py", "NBD664", "name another folder, or move it away")
     _check_installed(kind)
-    pin = f"faststream[{kind.extra}]=={version('faststream')}\n"
-    (partial / "requirements.txt").write_text(pin, encoding="utf-8")
-    shutil.rmtree(target, ignore_errors=True)
-    partial.rename(target)
+    others = [f"{each.extra}.py" for each in (NATS, REDIS, RABBIT, KAFKA) if each.extra != kind.extra]
+    with written_whole(target) as folder:
+        shutil.copytree(WORKER, folder, ignore=shutil.ignore_patterns("__pycache__", *others))
+        pin = f"faststream[{kind.extra}]=={version('faststream')}\n"
+        (folder / "requirements.txt").write_text(pin, encoding="utf-8")
     return target
 
 

@@ -5,11 +5,11 @@ Started as a script with `python -I`; it knows nothing of nbdeploy but the files
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import json
 import os
+import runpy
 import sys
-from types import ModuleType
 
 __all__ = ["JOB", "main"]
 
@@ -18,21 +18,12 @@ JOB = "NBDEPLOY_STREAM"
 guard), `worker` (the worker's folder)."""
 
 
-def loaded(name: str, file: str, folder: str | None = None) -> ModuleType:
-    places = [folder] if folder else None
-    spec = importlib.util.spec_from_file_location(name, file, submodule_search_locations=places)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def main() -> int:
     job = json.loads(os.environ.pop(JOB))
     sys.dont_write_bytecode = True
-    sys.meta_path.insert(0, loaded("nbdeploy_probe", job["probe"]).Guard(set(job["absent"])))
-    loaded("worker", f"{job['worker']}/__init__.py", job["worker"])
+    probe = runpy.run_path(job["probe"])
+    sys.meta_path.insert(0, probe["Guard"](set(job["absent"])))
+    probe["load_file"](f"{job['worker']}/__init__.py", "worker")
     return int(importlib.import_module("worker.__main__").main())
 
 

@@ -6,9 +6,9 @@ Started as a script with `python -I`; it knows nothing of nbdeploy but the file 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
+import runpy
 import sys
 import time
 import traceback
@@ -65,12 +65,7 @@ def main() -> None:
     job = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     sys.dont_write_bytecode = True
     if job["absent"]:
-        spec = importlib.util.spec_from_file_location("nbdeploy_probe", job["probe"])
-        assert spec is not None
-        assert spec.loader is not None
-        probe = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(probe)
-        sys.meta_path.insert(0, probe.Guard(set(job["absent"])))
+        sys.meta_path.insert(0, runpy.run_path(job["probe"])["Guard"](set(job["absent"])))
     sys.path.insert(0, job["package"])
     try:
         report = {"train": train, "ask": ask}[job["action"]](job)

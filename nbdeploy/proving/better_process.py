@@ -7,8 +7,8 @@ recorded ones: its package was proven to give them.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
+import runpy
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,16 +20,6 @@ from typing import Any
 __all__ = ["compare", "main"]
 
 MOST_ROWS = 20_000  # more than these tell nothing that matters, and cost minutes
-
-
-def load_file(path: str, name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def compare(job: dict[str, Any]) -> dict[str, Any]:
@@ -59,8 +49,7 @@ def lacking_columns(rows: Any, columns: list[Any]) -> list[str]:
 
 def champion_answers(job: dict[str, Any], rows: Any) -> Any:
     """Ask the champion's package; of a table it gets the columns that it knows."""
-    probe = load_file(job["probe"], "nbdeploy_probe")
-    guard = probe.Guard(set(job["absent"]))
+    guard = runpy.run_path(job["probe"])["Guard"](set(job["absent"]))
     sys.meta_path.insert(0, guard)
     sys.path.insert(0, job["champion"])
     try:

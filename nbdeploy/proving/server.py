@@ -24,7 +24,7 @@ from nbdeploy.packaging.service import key_variable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-__all__ = ["ServedBento", "free_port", "module_of", "running", "serving"]
+__all__ = ["ServedBento", "contract_file", "free_port", "module_of", "running", "serving"]
 
 READY_SECONDS = 120.0
 STOP_SECONDS = 10.0
@@ -190,9 +190,14 @@ def _spawn(
         )
 
 
+def contract_file(folder: Path) -> Path | None:
+    """Return the contract in a Bento's or an exported folder, None where there is none."""
+    return next((each for each in (folder / "src/contract.json", folder / "contract.json") if each.is_file()), None)
+
+
 def module_of(folder: Path) -> str:
     """Return the import name of the package in a Bento's or an exported folder."""
-    contract = next((each for each in (folder / "src/contract.json", folder / "contract.json") if each.is_file()), None)
+    contract = contract_file(folder)
     try:
         return str(json.loads(contract.read_text(encoding="utf-8"))["module"]) if contract else ""
     except (OSError, ValueError, LookupError, TypeError):

@@ -8,9 +8,9 @@ package prints goes to stderr.
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
+import runpy
 import sys
 import traceback
 from pathlib import Path
@@ -22,25 +22,15 @@ LENGTH = 8  # bytes
 CUT = 400  # characters of an error's text
 
 
-def load(name: str, file: str) -> Any:
-    spec = importlib.util.spec_from_file_location(name, file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def tables_of(job: dict[str, Any]) -> Any:
     """Import the package's `tables.py`, or the one that was written for it."""
     sys.dont_write_bytecode = True
-    if job["absent"]:
-        sys.meta_path.insert(0, load("nbdeploy_probe", job["probe"]).Guard(set(job["absent"])))
+    probe = runpy.run_path(job["probe"])
+    sys.meta_path.insert(0, probe["Guard"](set(job["absent"])))
     sys.path.insert(0, job["package"])
     importlib.import_module(job["module"])
     name = f"{job['module']}.tables"
-    return load(name, job["tables"]) if job["tables"] else importlib.import_module(name)
+    return probe["load_file"](job["tables"], name) if job["tables"] else importlib.import_module(name)
 
 
 def told(problem: BaseException, root: Path) -> dict[str, Any]:

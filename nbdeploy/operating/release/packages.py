@@ -12,7 +12,7 @@ from typing import Any
 from nbdeploy.errors import Diagnostic, UsageError
 from nbdeploy.home import load_deployment
 from nbdeploy.packaging.service import key_variable
-from nbdeploy.proving.server import serving
+from nbdeploy.proving.server import contract_file, serving
 
 __all__ = ["Served", "served"]
 
@@ -75,11 +75,11 @@ def served(name: str, version: str | None) -> Served:
     """
     found = load_deployment(name, version)
     folder = Path(found.get("bento_path") or "")
-    for contract in (folder / "src" / "contract.json", folder / "contract.json"):
-        if found.get("bento_path") and contract.is_file():
-            content = json.loads(contract.read_text(encoding="utf-8"))
-            gates = {each["name"]: each["verdict"] for each in found.get("gates", ())}
-            return Served(str(found["version"]), folder, content, gates)
+    contract = contract_file(folder) if found.get("bento_path") else None
+    if contract is not None:
+        content = json.loads(contract.read_text(encoding="utf-8"))
+        gates = {each["name"]: each["verdict"] for each in found.get("gates", ())}
+        return Served(str(found["version"]), folder, content, gates)
     message = f"the Bento of {name} {found['version']} is not at {found.get('bento_path')}"
     raise UsageError(
         Diagnostic(code="NBD725", message=message, fix=f"deploy {name} again: `nbdeploy deploy NB --name {name}`")
