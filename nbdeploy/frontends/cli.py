@@ -33,6 +33,8 @@ EPILOG = "Exit status: 0 done, 1 a gate or diagnostic failed, 2 wrong use, 3 a b
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
+    # jsonschema would compile the grammar of internationalised addresses (above 1 s), for formats that nothing here asks for.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         options = cli_parser().parse_args(arguments)

@@ -82,7 +82,9 @@ def made_of_lock(lock: Path, venv: Path) -> Path:
 
         uv = str(find_uv_bin())
         _install([uv, "venv", "--quiet", "--python", os.path.realpath(sys.executable), str(venv)])
-        _install([uv, "pip", "install", "--quiet", "--python", str(python), *hashed, "-r", str(lock)])
+        # The processes that run in it write no bytecode: without, each start would compile all that it imports.
+        wanted = ["--compile-bytecode", *hashed, "-r", str(lock)]
+        _install([uv, "pip", "install", "--quiet", "--python", str(python), *wanted])
     except (ImportError, OSError, subprocess.TimeoutExpired) as problem:
         raise EnvironmentProblem(_no_environment(venv, str(problem))) from None
     return python
