@@ -65,7 +65,7 @@ def codes(verdict: Verdict) -> list[str]:
     return [each.code for each in verdict.diagnostics]
 
 
-@pytest.mark.parametrize("example", ["churn"])
+@pytest.mark.parametrize("example", ["churn", "reviews"])
 def test_two_thousand_bad_requests_leave_an_example_notebooks_service_well(
     example: str, recordings: Callable[[str], Recorded]
 ) -> None:
