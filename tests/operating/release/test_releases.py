@@ -151,6 +151,7 @@ def test_a_canary_that_fails_is_taken_back_and_users_get_the_fallback_meanwhile(
     )
     assert "requests failed" in last["why"] or "contract" in last["why"]
     assert last["figures"]["requests"] > 0
+    assert ("1", "live") in seen or "contract" in last["why"]  # nobody was told that the version on trial had failed
 
 
 def test_a_version_that_breaks_its_contract_is_never_seen(port: int) -> None:
