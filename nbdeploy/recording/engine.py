@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
@@ -56,6 +57,16 @@ class _RecordingClient(PapermillNotebookClient):  # type: ignore[misc]
     def __init__(self, nb_man: Any, session: Session, **options: Any) -> None:
         super().__init__(nb_man, **options)
         self.session = session
+
+    def create_kernel_manager(self) -> Any:
+        """Prepare the kernel `python3` of this interpreter: users have kernels of that name that start another one.
+
+        The package's lock is of what is installed here.
+        """
+        manager = super().create_kernel_manager()
+        if self.kernel_name == NATIVE_KERNEL_NAME:
+            manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
+        return manager
 
     def papermill_execute_cells(self) -> None:
         recorder = "__import__('nbdeploy.recording.recorder', fromlist=['start'])"  # no name is left behind

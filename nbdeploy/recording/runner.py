@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,19 @@ def _failed_cell(failure: Any, executed: Path) -> Diagnostic:
         cell=cell,
         line=line,
         message=f"the notebook does not run top to bottom in a fresh kernel: {last}",
-        fix="run it with Restart & Run All, and mend this cell (a cell that must not run here can be tagged `skip`)",
+        fix=_way_out(failure.ename, failure.evalue),
     )
+
+
+def _way_out(error: str, text: str) -> str:
+    lacking = re.fullmatch(r"No module named '([\w.]+)'", text) if error == "ModuleNotFoundError" else None
+    if lacking:
+        name = lacking[1].partition(".")[0]
+        return (
+            f"install what brings {name} where nbdeploy is installed ({sys.executable} -m pip install {name}, if it is "
+            "called so), or tag the cell `skip` if nothing needs it"
+        )
+    return "run it with Restart & Run All, and mend this cell (a cell that must not run here can be tagged `skip`)"
 
 
 def _cell_that_failed(failure: Any, executed: Path) -> tuple[int, str]:
