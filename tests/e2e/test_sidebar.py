@@ -383,40 +383,6 @@ def test_a_wheel_of_a_source_archive_brings_the_sidebar_its_server_side_and_the_
     assert re.search(r"nbdeploy v\S+ .*enabled.* .*OK", listed.stdout + listed.stderr), listed.stderr
 
 
-FORMS = """
-import { readFileSync } from 'node:fs';
-import { deepStrictEqual } from 'node:assert';
-import { fieldsOf, requestOf } from './requests.mjs';
-const contract = JSON.parse(readFileSync(process.argv[1], 'utf-8'));
-contract.examples = contract.examples.filter(each => each.request);  // of the rest a golden tree keeps the number
-contract.examples.forEach((each, at) => {
-  const fields = fieldsOf(contract, at);
-  deepStrictEqual(requestOf(contract, fields), each.request);
-  deepStrictEqual(Object.values(fields).filter(text => typeof text !== 'string'), []);
-});
-const columns = [
-  { name: 'size', dtype: 'float64', nullable: true, required: true, categories: [] },
-  { name: 'note', dtype: 'str', nullable: false, required: false, categories: [] },
-  { name: 'code', dtype: 'str', nullable: false, required: true, categories: [] }
-];
-const table = { input: { kind: 'table', columns }, examples: [] };
-const asked = (size, note, code) => requestOf(table, { size, note, code }).rows[0];
-deepStrictEqual(asked('', '', ''), { size: null, code: '' });
-deepStrictEqual(asked('2.5', '7', '007'), { size: 2.5, note: '7', code: '007' });
-deepStrictEqual(asked('a lot', 'x', 'y').size, 'a lot');
-deepStrictEqual(requestOf({ input: { kind: 'array' }, examples: [] }, { request: '{"input": [1,' }), null);
-"""
-
-
-@pytest.mark.parametrize("example", ["churn", "reviews", "house_prices"])
-def test_a_form_asks_what_its_fields_say(tmp_path: Path, example: str) -> None:
-    shutil.copyfile(ROOT / "extension" / "lib" / "requests.js", tmp_path / "requests.mjs")
-    contract = ROOT / "tests" / "golden" / example / "expected" / "contract.json"
-    command = ["node", "--input-type=module", "-e", FORMS, str(contract)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-
-
 KEYS = 15
 MILLISECONDS_A_STEP = """async step => {
   const long = [];
