@@ -20,8 +20,6 @@ from nbdeploy.proving.portable_process import Call, Choice, choice
 
 __all__ = ["FAMILIES", "Family", "decided", "main"]
 
-TOLERANCE = 1e-6
-
 
 @dataclass(frozen=True)
 class Family:
@@ -44,6 +42,12 @@ def targets() -> tuple[Any, Any]:
 
     found: tuple[Any, Any] = load_diabetes(return_X_y=True)
     return found
+
+
+def lengths() -> tuple[Any, Any]:
+    random = np.random.default_rng(0)
+    rows = random.uniform(0, 10, (400, 3))
+    return rows, rows[:, 0] ** 2 - rows[:, 1] * rows[:, 2] + random.normal(size=400)
 
 
 def customers() -> tuple[Any, Any]:
@@ -81,6 +85,13 @@ def scaled(model: Any) -> Any:
     return make_pipeline(StandardScaler(), model)
 
 
+def polynomial(model: Any) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import PolynomialFeatures
+
+    return make_pipeline(PolynomialFeatures(2), model)
+
+
 def mixed(model: Any) -> Any:
     from sklearn.compose import ColumnTransformer
     from sklearn.impute import SimpleImputer
@@ -107,6 +118,7 @@ def families() -> dict[str, Family]:
     answer = ("predict",)
     return {
         "linear regression": Family(linear_model.LinearRegression, targets, answer),
+        "polynomial + linear": Family(lambda: polynomial(linear_model.LinearRegression()), lengths, answer),
         "scaler + logistic": Family(lambda: scaled(logistic()), numbers),
         "decision tree": Family(lambda: tree.DecisionTreeClassifier(random_state=0), numbers),
         "random forest": Family(lambda: ensemble.RandomForestClassifier(200, random_state=0), numbers),
@@ -137,7 +149,7 @@ def families() -> dict[str, Family]:
 FAMILIES = families()
 
 
-def decided(family: Family, tolerance: float = TOLERANCE, rows: int | None = None) -> tuple[Any, Choice | str]:
+def decided(family: Family, tolerance: float | None = None, rows: int | None = None) -> tuple[Any, Choice | str]:
     """Fit a family's model and return it with the choice for it, or with the reason why it stays native."""
     known, wanted = family.data()
     model = family.make().fit(known, wanted)

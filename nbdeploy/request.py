@@ -27,12 +27,13 @@ class OnnxWish:
     """What is wished of ONNX, by the request and the notebook's settings.
 
     `tolerance` is what a number may differ by from the native model's, relative to its size, or in all where that is below
-    1. A class may never differ. `quantize` makes a smaller graph of the whole serving path as well, beside the exact one: with
+    1; None: a few steps of the precision that the native model answers in (1e-9 for doubles, 1e-6 for float32). A class may
+    never differ. `quantize` makes a smaller graph of the whole serving path as well, beside the exact one: with
     weights of 8 bits, and with what that costs measured. The service never uses it.
     """
 
     mode: OnnxMode = "auto"
-    tolerance: float = 1e-6
+    tolerance: float | None = None
     quantize: bool = False
 
 

@@ -101,7 +101,7 @@ def add_deploy_options(parser: argparse.ArgumentParser) -> None:
         "--onnx-tolerance",
         type=tolerance,
         metavar="NUMBER",
-        help="what a number of an ONNX model may differ by, relative to its size (default: 1e-6)",
+        help="what a number of an ONNX model may differ by, relative to its size (default: 1e-9; 1e-6 for models in float32)",
     )
     add(
         "--quantize",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nbdeploy.packaging.compare import ATOL, RTOL
 
-__all__ = ["STRICT", "Tolerance"]
+__all__ = ["SINGLE", "STRICT", "Tolerance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +34,6 @@ class Tolerance:
 
 STRICT = Tolerance()
 """For a package whose models are the notebook's own: what is left is the order of sums, and the way through JSON."""
+
+SINGLE = Tolerance(1e-6, 1e-6)
+"""For models that answer in float32, such as XGBoost's: a few of its steps."""

@@ -16,7 +16,7 @@ from nbdeploy.home import data_folder
 from nbdeploy.packaging.asked import asked_of, is_model
 from nbdeploy.packaging.export import Converted, WholeGraphFiles
 from nbdeploy.packaging.symbols import name_symbols
-from nbdeploy.packaging.tolerance import Tolerance
+from nbdeploy.packaging.tolerance import SINGLE, STRICT, Tolerance
 from nbdeploy.proving.clean_process import process_environment
 from nbdeploy.proving.verdict import Outcome, Verdict
 from nbdeploy.request import OnnxWish
@@ -166,13 +166,21 @@ def _judged(used: Mapping[str, Any], reasons: Mapping[str, str], wish: OnnxWish)
             reason=message,
             diagnostics=(Diagnostic(code="NBD515", message=message, fix=fix),),
         )
-    return Portable(verdict, {}, Tolerance(wish.tolerance, wish.tolerance), dict(reasons))
+    return Portable(verdict, {}, _tolerance(used, wish), dict(reasons))
+
+
+def _tolerance(used: Mapping[str, Any], wish: OnnxWish) -> Tolerance:
+    """Return what the package's answers may differ by at most: as wished, else by the precision of its models."""
+    if wish.tolerance is not None:
+        return Tolerance(wish.tolerance, wish.tolerance)
+    answers = (answer for each in used.values() for answer in each["arguments"]["answers"].values())
+    return SINGLE if any(answer["dtype"] in ("float16", "float32") for answer in answers) else STRICT
 
 
 def _told(symbol: str, report: Mapping[str, Any]) -> str:
     figures = report["figures"]
     return (
         f"{symbol} ({report['way']}), no class flips on {figures['rows']:,} recorded and {figures['edge_rows']:,} edge"
-        f" answers, largest difference {figures['largest_difference']:.1g}, {figures['speedup_at_1_row']:.3g} times the"
+        f" answers, largest relative difference {figures['largest_relative']:.1g}, {figures['speedup_at_1_row']:.3g} times the"
         f" speed for one row and {figures['speedup_at_1000_rows']:.2g} for 1,000, {figures['size_ratio']:.2g} times the size"
     )

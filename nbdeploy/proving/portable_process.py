@@ -22,6 +22,7 @@ from typing import Any
 
 from nbdeploy.packaging.onnx import METHODS, Candidate, Layout, Unportable, candidates, layout_of, versions
 from nbdeploy.packaging.onnx_models import OnnxModel
+from nbdeploy.packaging.tolerance import SINGLE, STRICT
 from nbdeploy.proving.near_rows import edge_rows, near_rows, refusals
 from nbdeploy.proving.quantized import quantized_graph
 from nbdeploy.proving.timing import least_seconds
@@ -169,7 +170,7 @@ def _chosen(model: Any, calls: list[Call], wish: Mapping[str, Any], job: Mapping
     def cached(way: Candidate) -> Path:
         return Path(job["cache"], _cache_key(wish["sha256"], way, methods))
 
-    return choice(model, calls, float(job["tolerance"]), required=job["required"], cached=cached)
+    return choice(model, calls, job["tolerance"], required=job["required"], cached=cached)
 
 
 def _written(found: Choice, wish: Mapping[str, Any], job: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,7 +185,7 @@ def _written(found: Choice, wish: Mapping[str, Any], job: Mapping[str, Any]) -> 
 def choice(
     model: Any,
     calls: list[Call],
-    tolerance: float,
+    tolerance: float | None = None,
     *,
     required: bool = False,
     cached: Callable[[Candidate], Path | None] = lambda way: None,
@@ -215,7 +216,9 @@ def choice(
     raise Unportable(failed or "there is no converter for it")
 
 
-def tried(model: Any, calls: list[Call], way: Candidate, tolerance: float, cached: Path | None = None) -> Choice | str:
+def tried(
+    model: Any, calls: list[Call], way: Candidate, tolerance: float | None = None, cached: Path | None = None
+) -> Choice | str:
     """Convert one way and compare; return why it is not the same, if so."""
     began = time.perf_counter()
     try:
@@ -305,7 +308,7 @@ def _most(calls: list[Call]) -> Call:
 # the comparison -------------------------------------------------------------------------------------------------------------
 
 
-def compared(model: Any, converted: Any, calls: list[Call], tolerance: float) -> Compared:
+def compared(model: Any, converted: Any, calls: list[Call], tolerance: float | None) -> Compared:
     """Compare the answers to recorded rows: every class must be the same, every number within the tolerance."""
     total = Compared()
     for each in calls:
@@ -319,7 +322,19 @@ def compared(model: Any, converted: Any, calls: list[Call], tolerance: float) ->
     return total
 
 
-def _difference(native: Any, found: Any, tolerance: float, what: str, ties: Any = None) -> Compared:
+def _limit(wished: float | None, numbers: Any) -> float:
+    """What numbers may differ by: as wished, else a few steps of the precision that they are in."""
+    if wished is not None:
+        return wished
+    return (SINGLE if is_single(numbers) else STRICT).relative
+
+
+def is_single(values: Any) -> bool:
+    """Tell whether values are numbers in float32, or less."""
+    return bool(values.dtype.kind == "f" and values.dtype.itemsize <= 4)
+
+
+def _difference(native: Any, found: Any, wished: float | None, what: str, ties: Any = None) -> Compared:
     import numpy as np
 
     if native.shape != found.shape or (native.dtype != found.dtype and native.dtype.kind != "U"):
@@ -338,12 +353,15 @@ def _difference(native: Any, found: Any, tolerance: float, what: str, ties: Any 
     scaled = np.where(np.isnan(scaled), np.inf, scaled)
     worst = float(scaled.max(initial=0.0))
     largest = float(np.nan_to_num(absolute, nan=np.inf).max(initial=0.0))
+    tolerance = _limit(wished, native)
     over = int((scaled.reshape(rows, -1).max(axis=1) > tolerance).sum())
     problem = f"{over} of {rows} answers differ by more than {tolerance:g} {what}" if over else ""
     return Compared(rows, 0, largest, worst, problem)
 
 
-def _compared_at_edges(model: Any, converted: Any, calls: list[Call], layout: Layout, tolerance: float) -> Compared:
+def _compared_at_edges(
+    model: Any, converted: Any, calls: list[Call], layout: Layout, tolerance: float | None
+) -> Compared:
     total = Compared()
     most = _most(calls)
     near = "on recorded texts with other characters" if layout.kind == "texts" else "on rows near a decision"
@@ -361,7 +379,7 @@ def _compared_at_edges(model: Any, converted: Any, calls: list[Call], layout: La
     return total
 
 
-def _edge(model: Any, converted: Any, method: str, what: str, rows: Any, tolerance: float) -> Compared:
+def _edge(model: Any, converted: Any, method: str, what: str, rows: Any, tolerance: float | None) -> Compared:
     """Compare one row with an uncommon value: the same answer, or a refusal of both."""
     try:
         native = getattr(model, method)(rows)
@@ -379,7 +397,7 @@ def _edge(model: Any, converted: Any, method: str, what: str, rows: Any, toleran
     return _difference(native, found, tolerance, f"on a row with {what}", _ties(model, rows, tolerance))
 
 
-def _ties(model: Any, rows: Any, tolerance: float) -> Any:
+def _ties(model: Any, rows: Any, wished: float | None) -> Any:
     """Tell for which rows two classes are as good as equal: which of them wins there says nothing."""
     import numpy as np
 
@@ -398,7 +416,7 @@ def _ties(model: Any, rows: Any, tolerance: float) -> Any:
     ordered = np.sort(scores, axis=1)
     with np.errstate(all="ignore"):
         margin = ordered[:, -1] - ordered[:, -2]
-        return ~np.isfinite(margin) | (margin <= tolerance * np.maximum(1.0, np.abs(ordered[:, -1])))
+        return ~np.isfinite(margin) | (margin <= _limit(wished, scores) * np.maximum(1.0, np.abs(ordered[:, -1])))
 
 
 # the whole path ---------------------------------------------------------------------------------------------------------------
@@ -409,7 +427,9 @@ def _whole(choices: Mapping[str, Choice], asked: Mapping[str, tuple[Any, list[Ca
     left = sorted(asked.keys() - choices.keys())
     if left:
         return {"reason": f"{left[0]} is no ONNX graph"}
-    package, tolerance = importlib.import_module(job["module"]), float(job["tolerance"])
+    package, tolerance = importlib.import_module(job["module"]), job["tolerance"]
+    if tolerance is None and any(is_single(each.answer) for _, calls in asked.values() for each in calls):
+        tolerance = SINGLE.relative
     models = {
         id(model): (
             choices[symbol].content,

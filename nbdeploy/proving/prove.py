@@ -117,7 +117,7 @@ def _stop_early(proof: Proof, verdicts: Iterable[Verdict], allowed: frozenset[st
 def _ported(
     recording: Recording, native: _Asked, folder: Path, onnx: OnnxWish, clock: Clock
 ) -> tuple[Portable, _Asked]:
-    """Choose the models to serve as ONNX, and ask the package with them: by the strict tolerance, then by the wished one."""
+    """Choose the models to serve as ONNX, and ask the package with them: by the strict tolerance, then by the wider one."""
     if any(each.outcome is Outcome.FAIL for each in native.verdicts):
         return Portable(Verdict("portable", Outcome.SKIP, "the package with the native models has a fault")), native
     clock.progress(Event("portable", "start", "converting the models to ONNX and comparing", part_of="prove"))
@@ -126,7 +126,7 @@ def _ported(
     if not found.converted or found.verdict.outcome is Outcome.FAIL:
         return found, replace(native, wishes=replace(native.wishes, whole=found.whole, by_graph=False))
     why = ""
-    for tolerance in (STRICT, found.tolerance):
+    for tolerance in dict.fromkeys((STRICT, found.tolerance)):
         wishes = replace(native.wishes, converted=found.converted, tolerance=tolerance, whole=found.whole)
         asked = _settled(recording, wishes, folder, clock)
         failed = [each for each in asked.verdicts if each.outcome is Outcome.FAIL]

@@ -12,10 +12,10 @@ import pytest
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer
 from sklearn.ensemble import RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeRegressor
 
 from nbdeploy.packaging.onnx import Unportable, candidates, layout_of
@@ -78,6 +78,29 @@ def rounded_up(way: Any) -> Any:
         return bytes(graph.SerializeToString())
 
     return replace(way, make=make)
+
+
+def test_a_model_that_answers_in_doubles_may_not_lose_them() -> None:
+    """16.0 does not become 15.999999 unless that was asked for."""
+    rows = X[:, :3]
+    model = LinearRegression().fit(rows, X[:, 3])
+    calls = calls_of(model, rows, "predict")
+    ways = {each.name: each for each in candidates(model, layout_of(model, rows), frozenset({"predict"}))}
+    refused = tried(model, calls, ways["float32"])
+    assert isinstance(refused, str)
+    assert "differ by more than 1e-09 on the recorded rows" in refused
+    assert choice(model, calls, required=True).way == "double"
+
+
+@pytest.mark.parametrize(
+    "given", [{"degree": 3}, {"degree": (2, 3)}, {"interaction_only": True, "include_bias": False}]
+)
+def test_products_of_columns_keep_their_doubles(given: dict[str, Any]) -> None:
+    rows = X[:, :3]
+    model = make_pipeline(PolynomialFeatures(**given), LinearRegression()).fit(rows, X[:, 3])
+    found = choice(model, calls_of(model, rows, "predict"), required=True)
+    assert found.way == "double"
+    assert found.figures["largest_relative"] < 1e-12
 
 
 def places(encoder: Any) -> tuple[Any, Any]:
