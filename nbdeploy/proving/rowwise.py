@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -113,7 +114,25 @@ def _fix(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:
     if places:
         rest = "" if all(found for _, found in ways) and not barred else "; mend the others by hand"
         words.insert(0, f"keep what is computed at its training value: {command(request, recording, places)}{rest}")
-    return "; ".join(words) if words else BY_HAND
+    return "; ".join(words) or _beside_the_request(statements, recording) or BY_HAND
+
+
+def _beside_the_request(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:
+    """Say which values of the recorded rows a failing statement reads that no request brings, such as the labels' index."""
+    failing = [each["code"] for each in statements if each.get("error")]
+    read = {name for code in failing for name in re.findall(r"[^\W\d]\w*", code)}
+    asked = recording.path.input
+    rows = asked.observation.schema.rows
+    beside = {
+        each.name for each in recording.path.values() if each.name in read and each.observation.schema.rows == rows
+    }
+    if not beside:
+        return ""
+    names, are = " and ".join(sorted(beside)), "is" if len(beside) == 1 else "are"
+    return (
+        f"{names} {are} of the {rows} recorded rows, and no request brings such rows along: make this of {asked.name}, or take"
+        " the statement out of the tagged cells"
+    )
 
 
 def _ways_out(

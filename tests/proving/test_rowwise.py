@@ -254,3 +254,38 @@ def test_the_statement_that_looks_at_all_rows_is_named_with_its_column(
     assert not found["same"]
     assert places(found) == [(4, at + 2)]
     assert [each["column"] for each in found["statements"][0]["columns"]] == [f"column{at}"]
+
+
+# the whole gate ------------------------------------------------------------------------------------------------------------
+
+LABELLED = """
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LinearRegression
+X_test = pd.DataFrame({"size": np.arange(12.0)})
+y_test = 3 * X_test["size"]
+model = LinearRegression().fit(X_test, y_test)
+"""
+
+
+@pytest.mark.slow
+def test_rows_that_no_request_brings_are_named(tmp_path: Path) -> None:
+    """A habit of plots: the predictions get the index of the labels."""
+    from nbdeploy.errors import GateError
+    from tests.conftest import record_and_prove
+    from tests.e2e.conftest import write_notebook
+
+    predict = "predicted = model.predict(X_test)\npredicted = pd.Series(predicted, index=y_test.index)"
+    path = write_notebook(tmp_path / "sizes.ipynb", LABELLED, ("predict", predict))
+    path.write_text(
+        path.read_text().replace(
+            '"metadata": {}, "nbformat"', '"metadata": {"nbdeploy": {"input": "X_test"}}, "nbformat"'
+        )
+    )
+    with pytest.raises(GateError) as caught:
+        record_and_prove(path, tmp_path)
+    told = caught.value.diagnostics[0]
+    assert (told.code, told.line) == ("NBD510", 2)
+    assert told.fix.startswith(
+        "y_test is of the 12 recorded rows, and no request brings such rows along: make this of X_test"
+    )
