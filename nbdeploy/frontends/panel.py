@@ -8,13 +8,13 @@ The only file that imports anywidget. It can be imported only where `static/pane
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +60,8 @@ class Panel(anywidget.AnyWidget):
         self.notebook, self.text = notebook, text
         self._running: tuple[asyncio.AbstractEventLoop, Watched] | None = None
         self._followed = False
-        self.on_msg(lambda widget, content, buffers: ANSWERING.submit(self._answer, content))
+        self._view = Context()
+        self.on_msg(self._asked)
         threading.Thread(target=glance, args=(weakref.ref(self),), name="nbdeploy-glance", daemon=True).start()
 
     def _repr_mimebundle_(self, **settings: Any) -> Any:
@@ -69,6 +70,10 @@ class Panel(anywidget.AnyWidget):
         if data is not None:
             data["text/plain"] = self.text
         return shown
+
+    def _asked(self, widget: Any, content: Mapping[str, Any], buffers: Any) -> None:
+        self._view = copy_context()
+        ANSWERING.submit(self._answer, content)
 
     def _answer(self, asked: Mapping[str, Any]) -> None:
         try:
@@ -81,6 +86,9 @@ class Panel(anywidget.AnyWidget):
         except Exception as error:
             answer = {"problem": f"nbdeploy itself failed: {type(error).__name__}: {error}"}
         self.send({"id": asked.get("id"), **answer})
+
+    def asked_here(self) -> None:
+        """Say nothing: that there is an answer is the answer."""
 
     def asked_look(self) -> dict[str, Any]:
         """Return the cells of the file as it is saved, its settings, and what a check says."""
@@ -123,7 +131,8 @@ class Panel(anywidget.AnyWidget):
             loop, watched = self._running
             asyncio.run_coroutine_threadsafe(watched.cancel(), loop).result()
         elif self._followed:
-            os.kill(os.getpid(), signal.SIGINT)  # a `%deploy`: as the front end interrupts the kernel
+            # A `%deploy`, in the main thread: a signal to the process would not wake it where this thread may take it, too.
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
 
     def asked_forget(self) -> None:
         if self.deploy is not None and self.deploy["state"] != "running":
@@ -159,27 +168,33 @@ class Panel(anywidget.AnyWidget):
     def following(self) -> Iterator[Progress]:
         """Show the progress of a deploy that runs in this kernel: that of `%deploy`."""
         state: dict[str, Any] = {"id": "kernel", "path": self.path, "state": "running", "stages": [], "answer": None}
-        self.deploy, self._followed = state, True
+        self._followed = True
+        self._tell(state)
 
         def show(board: Board) -> None:
-            self.deploy = {**state, **board.as_json()}
+            self._tell({**state, **board.as_json()})
 
         try:
             with folded(show) as draw:
                 yield draw
         except NbdeployError as error:
-            self.deploy = {**self.deploy, "state": "failed", "answer": {"ok": False, **error.as_json()}}
+            self._tell({**self.deploy, "state": "failed", "answer": {"ok": False, **error.as_json()}})
             raise
         except BaseException:
-            self.deploy = {**self.deploy, "state": "cancelled"}
+            self._tell({**self.deploy, "state": "cancelled"})
             raise
         finally:
             self._followed = False
 
+    def _tell(self, state: Mapping[str, Any]) -> None:
+        # As if the view had asked for it: ipykernel hands a view's messages to the shell that has sent it the last one, and that
+        # of the cell would read them, the wish to cancel among them, when the deploy is over.
+        self._view.copy().run(setattr, self, "deploy", state)
+
     def ended(self, made: Deployment) -> None:
         """Show what `%deploy` has made."""
         answer = {**made.as_json(), "request": recorded_request(made.package)}
-        self.deploy = {**(self.deploy or {}), "state": "done", "answer": answer}
+        self._tell({**(self.deploy or {}), "state": "done", "answer": answer})
 
 
 def words(settings: Mapping[str, str]) -> list[str]:

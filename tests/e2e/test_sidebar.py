@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -212,7 +213,7 @@ def test_cells_are_tagged_mended_and_saved(lab: Lab, browser: Any) -> None:
     row(page, 5).click()
     page.get_by_role("button", name="predict", exact=True).click()
     see(page, ".nbd-Chip[data-role=predict]")
-    assert page.locator(".jp-Cell[data-nbdeploy-role=predict]").count() == 1
+    page.locator(".jp-Cell[data-nbdeploy-role=predict]").wait_for(state="attached")
     # By keyboard: up to the cell before, and a role by its key; undone and done again.
     page.locator(".nbd-Cells").focus()
     page.keyboard.press("ArrowUp")
@@ -330,6 +331,47 @@ def test_the_panel_in_the_notebook_answers_beside_a_cell_that_runs(
     panel.locator(".nbd-Stage[data-state=running]").first.wait_for(timeout=60_000)
     panel.get_by_role("button", name="Cancel", exact=True).click()
     panel.locator(".nbd-Deploy-state[data-state=cancelled]").wait_for(timeout=60_000)
+    page.close()
+
+
+def test_a_kernel_that_dies_takes_no_deploy_of_the_sidebar_along_and_the_panel_says_so(lab: Lab, browser: Any) -> None:
+    path = lab.folder / "dead.ipynb"
+    first = (
+        ("code", [], "%load_ext nbdeploy\nimport os, pathlib\n_ = pathlib.Path('pid').write_text(str(os.getpid()))"),
+        ("code", [], "%nbdeploy"),
+        ("code", [], "%deploy"),
+    )
+    slow = ("code", [], "import time; time.sleep(60)")
+    path.write_text(document((*first, slow, *CELLS[2:5], ("code", ["predict"], "kinds = model.predict(widths)"))))
+    page = lab.page(browser, path.name)
+    sidebar, panel = page.locator("#nbdeploy-sidebar"), page.locator(".nbd-Widget")
+    run = "jupyterapp.commands.execute('notebook:run-cell-and-select-next')"
+
+    def show_panel() -> None:
+        page.get_by_text("| Idle").wait_for(timeout=60_000)
+        row(sidebar, 0).click()
+        page.evaluate(run)
+        page.evaluate(run)
+        panel.locator(".nbd-Row[data-part=served]", has_text="model.predict").wait_for(timeout=60_000)
+
+    show_panel()
+    kernel = int((lab.folder / "pid").read_text())  # the kernels of the deploys will write theirs
+    for each in (panel, sidebar):
+        each.get_by_role("button", name="Deploy dead").click()
+        each.locator(".nbd-Stage[data-state=running]").first.wait_for(timeout=60_000)
+    os.kill(kernel, signal.SIGKILL)
+    panel.locator(".nbd-Status[data-state=error]", has_text="The kernel was restarted or has died").wait_for()
+    page.get_by_role("button", name="Ok").click()  # JupyterLab has said that the kernel starts again
+    assert sidebar.locator(".nbd-Deploy-state").get_attribute("data-state") == "running"
+    sidebar.get_by_role("button", name="Cancel", exact=True).click()
+    sidebar.locator(".nbd-Deploy-state[data-state=cancelled]").wait_for()
+    show_panel()
+    panel.get_by_role("button", name="Deploy dead", disabled=False).wait_for()
+    # A deploy of the kernel itself is cancelled from its panel, too.
+    page.evaluate(f"void {run}")
+    panel.get_by_role("button", name="Cancel", exact=True).click()
+    panel.locator(".nbd-Deploy-state[data-state=cancelled]").wait_for(timeout=60_000)
+    see(page, ".jp-Notebook .jp-OutputArea-output", "interrupted: nothing was deployed")
     page.close()
 
 

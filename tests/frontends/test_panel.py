@@ -75,6 +75,7 @@ def test_the_panel_answers_what_the_saved_file_says(start_kernel: Callable[..., 
     path = write(tmp_path, *SOURCES)
     widget = Widget(start_kernel())
     assert "predict" in widget.text, "a front end without widgets shows the cells as a table"
+    assert widget.ask("here")["answer"] is None
     seen = widget.ask("look")["answer"]
     assert [each["role"] for each in seen["cells"]] == [None, None, "predict", None]
     assert seen["check"]["output"] == "y"

@@ -1,39 +1,7 @@
 import { expect, test } from '@jest/globals';
 
-import type { IKernelModel } from '../widget/model';
-import { KernelVersions, Questions } from '../widget/questions';
-
-interface IQuestion {
-  id: number;
-  call: string;
-  with: unknown[];
-}
-
-/** The kernel's half of a widget: it keeps what was asked, and answers when it is told to, to all views. */
-class Kernel implements IKernelModel {
-  readonly asked: IQuestion[] = [];
-  readonly views = new Set<(message: never) => void>();
-
-  get(): null {
-    return null;
-  }
-
-  on(_: string, call: (message: never) => void): void {
-    this.views.add(call);
-  }
-
-  off(_: string, call: (message: never) => void): void {
-    this.views.delete(call);
-  }
-
-  send(message: unknown): void {
-    this.asked.push(message as IQuestion);
-  }
-
-  say(reply: unknown): void {
-    this.views.forEach(each => each(reply as never));
-  }
-}
+import { KernelGone, KernelVersions, Questions } from '../widget/questions';
+import { Kernel } from './kernel';
 
 test('answers find their questions, in whatever order they come', async () => {
   const kernel = new Kernel();
@@ -52,6 +20,12 @@ test('what the kernel refuses is thrown in its words', async () => {
   const asked = new Questions(kernel).ask('deploy', {});
   kernel.say({ id: kernel.asked[0]!.id, problem: 'it is being deployed already' });
   await expect(asked).rejects.toThrow('it is being deployed already');
+});
+
+test('there is nothing to ask where the kernel is gone', async () => {
+  const kernel = new Kernel();
+  kernel.dead = true;
+  await expect(new Questions(kernel).ask('look')).rejects.toThrow(KernelGone);
 });
 
 test('two views of one panel do not take each other’s answers', async () => {
@@ -78,9 +52,9 @@ test('a view that is closed hears nothing more', () => {
   const kernel = new Kernel();
   const questions = new Questions(kernel);
   void questions.ask('look');
-  expect(kernel.views.size).toBe(1);
+  expect(kernel.views).toBe(1);
   questions.dispose();
-  expect(kernel.views.size).toBe(0);
+  expect(kernel.views).toBe(0);
 });
 
 test('versions are asked for by the names that the kernel knows', () => {

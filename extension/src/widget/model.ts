@@ -5,7 +5,7 @@ import { budgetText, firstLine, nameOf, said } from '../panel';
 import type { Checking, IFinding, IPanel, IRow, ISettings } from '../panel';
 import { isRole } from '../roles';
 import { Versions } from '../versions';
-import { KernelVersions, Questions } from './questions';
+import { KernelGone, KernelVersions, Questions } from './questions';
 
 /** What anywidget gives a view: the traits of the kernel's panel, and messages to it. */
 export interface IKernelModel {
@@ -23,6 +23,7 @@ interface ILook {
 }
 
 const PATIENCE = 4000; // milliseconds without an answer after which the kernel is said to be busy
+const BEAT = 3000; // milliseconds between two looks at whether the kernel that deploys is still there
 const BUSY =
   'The kernel has not answered yet: it is busy, or was restarted (then run %nbdeploy again).';
 
@@ -34,6 +35,8 @@ export class WidgetModel implements IPanel {
     this.versions = new Versions(new KernelVersions(this._questions));
     kernel.on('change:deploy', this._onDeploy);
     kernel.on('change:changed', this._look);
+    kernel.on('comm_live_update', this._onRestart);
+    this._beat();
     void this._look();
   }
 
@@ -61,12 +64,15 @@ export class WidgetModel implements IPanel {
   }
 
   get deploy(): IDeploy | null {
-    return (this._kernel.get('deploy') as IDeploy | null) ?? null;
+    const deploy = (this._kernel.get('deploy') as IDeploy | null) ?? null;
+    return this._gone && deploy?.state === 'running' ? null : deploy; // it ended with its kernel
   }
 
   dispose(): void {
     this._kernel.off('change:deploy', this._onDeploy);
     this._kernel.off('change:changed', this._look);
+    this._kernel.off('comm_live_update', this._onRestart);
+    window.clearInterval(this._beating);
     this._questions.dispose();
     Signal.clearData(this);
   }
@@ -146,6 +152,7 @@ export class WidgetModel implements IPanel {
       await answer;
       this._say(this.check ? 'checked' : 'waiting', '');
     } catch (reason) {
+      this._gone ||= reason instanceof KernelGone;
       this._say('failed', said(reason));
     }
     window.clearTimeout(waiting);
@@ -182,7 +189,29 @@ export class WidgetModel implements IPanel {
     this.versions.show(this.settings.name || this.likelyName);
   }
 
+  /** While a deploy runs: a kernel that dies says nothing of it, but nothing can be sent to it any more. */
+  private _beat(): void {
+    window.clearInterval(this._beating);
+    if (this.deploy?.state === 'running') {
+      this._beating = window.setInterval(this._isThere, BEAT);
+    }
+  }
+
+  private readonly _isThere = (): void => {
+    this._questions.ask('here').catch((reason: unknown) => {
+      if (reason instanceof KernelGone) {
+        window.clearInterval(this._beating);
+        this._gone = true;
+        this._say('failed', reason.message);
+      }
+    });
+  };
+
+  // The event comes before the front end has let go of the kernel.
+  private readonly _onRestart = (): void => void window.setTimeout(this._isThere);
+
   private readonly _onDeploy = (): void => {
+    this._beat();
     if (this.deploy?.state === 'done') {
       this.versions.reload(this.deploy.answer?.name);
     }
@@ -192,4 +221,6 @@ export class WidgetModel implements IPanel {
   private readonly _kernel: IKernelModel;
   private readonly _questions: Questions;
   private _said: Partial<ISettings> = {};
+  private _gone = false;
+  private _beating: number | undefined;
 }

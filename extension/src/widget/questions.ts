@@ -12,6 +12,15 @@ interface IWaiting {
   failed: (reason: Error) => void;
 }
 
+/** The kernel that this panel belongs to has ended; another one may run in its place. */
+export class KernelGone extends Error {
+  constructor() {
+    super(
+      'The kernel was restarted or has died, and what ran in this panel with it: run %load_ext nbdeploy and %nbdeploy again.'
+    );
+  }
+}
+
 /** Questions to the kernel's panel, each with a number that its answer brings back. */
 export class Questions {
   constructor(kernel: IKernelModel) {
@@ -19,13 +28,18 @@ export class Questions {
     kernel.on('msg:custom', this._onReply);
   }
 
-  /** Ask, and wait for the answer; what the kernel refuses is thrown. */
+  /** Ask, and wait for the answer; what the kernel refuses is thrown, and KernelGone where there is none to ask. */
   ask(call: string, ...args: unknown[]): Promise<unknown> {
     // Several views of one panel share its messages: random numbers keep their answers apart.
     const id = Math.floor(Math.random() * Number.MAX_SAFE_INTEGER);
     return new Promise((done, failed) => {
       this._waiting.set(id, { done, failed });
-      this._kernel.send({ id, call, with: args });
+      try {
+        this._kernel.send({ id, call, with: args });
+      } catch {
+        this._waiting.delete(id);
+        failed(new KernelGone());
+      }
     });
   }
 
