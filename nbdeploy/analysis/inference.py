@@ -294,7 +294,9 @@ def find_input(
     if len(first) == 1:
         return next(iter(first.values()))
     if first:
-        raise ServingPathError(_several_inputs(output, first))
+        raise ServingPathError(
+            _several_inputs(output, first, _of_one_alone(program, observed, output, bindings, first))
+        )
     raise ServingPathError(_other_rows(program, observed, output, reaching) if reaching else _no_request(output))
 
 
@@ -359,14 +361,36 @@ def _no_such_input(wanted: str, candidates: Candidates) -> Diagnostic:
     )
 
 
-def _several_inputs(output: Output, found: Candidates) -> Diagnostic:
+def _of_one_alone(
+    program: Program, observed: Observed, output: Output, bindings: Mapping[str, str], found: Candidates
+) -> tuple[str, str] | None:
+    """Return an input, and the last name with the output's rows that is made of it and no other one.
+
+    In `table = DataFrame({"actual": y_test, "predicted": y_pred})` that is y_pred, made of X_test.
+    """
+    for each in reversed(program.serving):
+        for name in reversed(_target_order(each)):
+            made = observed.made(each, name)
+            if made is None or not _aligned(made, output.observation):
+                continue
+            alone = Output(name, each, made, name=name)
+            makers = [maker for maker, (source, _) in found.items() if _reaches(program, source, bindings, alone)]
+            if len(makers) == 1:
+                return makers[0], name
+    return None
+
+
+def _several_inputs(output: Output, found: Candidates, alone: tuple[str, str] | None) -> Diagnostic:
     what = f"{output.label!r} ({output.observation.schema})"
+    which = "say which one a client sends: " + " or ".join(f"--input {name}" for name in found)
+    if alone is not None:
+        which = f"answer what is made of {alone[0]} alone: --input {alone[0]} --output {alone[1]}; or {which}"
     return Diagnostic(
         code="NBD202",
         cell=output.statement.cell,
         line=output.statement.line,
         message=f"{len(found)} names could be the input of {what}: {_listing(found)}",
-        fix="say which one a client sends: " + " or ".join(f"--input {name}" for name in found),
+        fix=which,
     )
 
 

@@ -114,7 +114,9 @@ def _fix(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:
     if places:
         rest = "" if all(found for _, found in ways) and not barred else "; mend the others by hand"
         words.insert(0, f"keep what is computed at its training value: {command(request, recording, places)}{rest}")
-    return "; ".join(words) or _beside_the_request(statements, recording) or BY_HAND
+    else:
+        words.append(_beside_the_request(statements, recording) or BY_HAND)
+    return "; ".join(words)
 
 
 def _beside_the_request(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:

@@ -212,6 +212,13 @@ def test_two_possible_inputs_are_refused_with_their_shapes_and_the_option() -> N
     assert "--input X or --input right" in found.fix
 
 
+def test_predictions_beside_their_labels_are_offered_alone() -> None:
+    told = "p = model.predict(X)\nbeside = pd.DataFrame({'actual': right['b'], 'predicted': p})"
+    found = refusal(FITTED, "right = df[['a', 'b']]", ("predict", told))
+    assert (found.code, found.cell, found.line) == ("NBD202", 2, 2)
+    assert found.fix.startswith("answer what is made of X alone: --input X --output p; or say which one a client sends")
+
+
 def test_the_input_can_be_named() -> None:
     cells = (FITTED, "right = df[['a', 'b']]", ("predict", "p = model.predict(X) + right['b'].to_numpy()"))
     assert path_of(*cells, input="right").input.name == "right"
