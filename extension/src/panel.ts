@@ -108,9 +108,12 @@ export function said(reason: unknown): string {
   return reason instanceof Error ? reason.message : String(reason);
 }
 
-/** The name of a service that a file's path suggests. */
+/** The name of a service that a file's path suggests: as a deploy chooses it (`nbdeploy.suggestions.slug`). */
 export function nameOf(path: string): string {
   const file = path.split('/').pop() ?? '';
   const plain = file.replace(/\.ipynb$/, '').toLowerCase();
-  return plain.replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '');
+  return plain
+    .replace(/[^a-z0-9._]+/g, '-')
+    .replace(/^[-._]+|[-._]+$/g, '')
+    .slice(0, 63);
 }

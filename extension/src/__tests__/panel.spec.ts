@@ -29,7 +29,9 @@ test.each([
 
 test.each([
   ['folder/House Prices (2).ipynb', 'house-prices-2'],
-  ['churn.ipynb', 'churn'],
+  ['house_prices.ipynb', 'house_prices'],
+  ['_v1.2 final_.ipynb', 'v1.2-final'],
+  [`${'x'.repeat(70)}.ipynb`, 'x'.repeat(63)],
   ['données.ipynb', 'donn-es'],
   ['', '']
 ])('the service of %j is called %j', (path, name) => {
