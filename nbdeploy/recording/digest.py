@@ -131,6 +131,8 @@ def _leaf(tag: str, content: str | bytes) -> bytes:
 
 def _state(owner: object, state: Any) -> Any:
     """Give an object's state without what is not part of it: the order of its attributes, counters of its use."""
+    if type(owner).__module__ == "sklearn.utils._bunch":
+        return None  # a Bunch is its items: whatever else it is given, its copies do not take
     if type(state) is dict and all(type(key) is str for key in state):
         return dict(sorted(state.items()))
     if type(owner).__module__ in ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree"):

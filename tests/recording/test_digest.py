@@ -165,6 +165,12 @@ def test_a_value_that_holds_itself_has_a_digest() -> None:
     assert digest(loop) == digest(other) is not None
 
 
+def test_a_data_set_of_scikit_learn_is_its_items() -> None:
+    data = load_iris()
+    assert digest(data) == digest(copy.deepcopy(data)) == digest(pickle.loads(pickle.dumps(data)))
+    assert digest(data) != digest(load_iris(as_frame=True))
+
+
 def test_what_can_not_be_read_has_none() -> None:
     assert digest(iter(())) is not None
     assert digest(each for each in ()) is None
