@@ -301,6 +301,60 @@ def test_a_deployed_version_is_asked_from_a_form(
     page.close()
 
 
+ROLES = ("preprocess", "predict", "test")
+
+
+def untagged(example: str) -> tuple[dict[str, Any], dict[int, str]]:
+    """Return an example notebook without its roles, each of its cells with a tag of somebody else, and the roles by cell."""
+    notebook = json.loads((ROOT / "example_notebooks" / f"{example}.ipynb").read_text("utf-8"))
+    roles = {}
+    for index, each in enumerate(notebook["cells"]):
+        source, tags = "".join(each["source"]), each["metadata"].get("tags", [])
+        by_magic = re.match(r"%%(\w+)\n", source)
+        for role in {*tags, *(by_magic.groups() if by_magic else ())} & {*ROLES}:
+            roles[index] = role
+            each["source"] = source.removeprefix(f"%%{role}\n")
+        each["metadata"]["tags"] = [*(tag for tag in tags if tag not in ROLES), "kept"]
+    return notebook, roles
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("example", ["churn", "house_prices", "reviews"])
+def test_an_example_is_tagged_deployed_and_asked_by_clicks_alone(lab: Lab, browser: Any, example: str) -> None:
+    notebook, roles = untagged(example)
+    path = lab.folder / f"{example}_clicked.ipynb"
+    path.write_text(json.dumps(notebook))
+    name = notebook["metadata"].get("nbdeploy", {}).get("name", path.stem)
+    page = lab.page(browser, path.name)
+    see(page, ".nbd-Status[data-state=hint]", "Select the cell that makes the predictions")
+    for index, role in roles.items():
+        row(page, index).click()
+        page.locator(".nbd-Roles").get_by_role("button", name=role, exact=True).click()
+        row(page, index).locator(f".nbd-Chip[data-role={role}]").wait_for()
+    see(page, ".nbd-Status[data-state=ok]", "Ready to deploy")
+    page.get_by_role("button", name=f"Deploy {name}").click()
+    see(page, ".nbd-Deploy-state[data-state=running]")
+    page.locator(".nbd-Deploy-state:not([data-state=running])").wait_for(timeout=600_000)
+    assert page.locator(".nbd-Deploy-state").inner_text() == f"{name} 1 is deployed", page.locator(
+        ".nbd-Deploy"
+    ).inner_text()
+    gates = page.locator(".nbd-Stage[data-gate]")
+    assert gates.count() == 10
+    assert {gates.nth(at).get_attribute("data-state") for at in range(10)} <= {"done", "skip"}
+    page.locator(".nbd-Deploy").get_by_role("button", name=f"Try {name} 1").click()
+    page.locator(".nbd-Trial").wait_for(timeout=120_000)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    see(page, ".nbd-Answer[data-state=ok]", "As the notebook predicted for this row")
+    # The tags are in the file, those of others are where they were, and nothing else has changed.
+    for index, each in enumerate(notebook["cells"]):
+        each["metadata"]["tags"] += [roles[index]] if index in roles else []
+    saved = json.loads(path.read_text("utf-8"))
+    assert saved_tags(path) == [each["metadata"]["tags"] for each in notebook["cells"]]
+    sources = [["".join(each["source"]) for each in document["cells"]] for document in (saved, notebook)]
+    assert sources[0] == sources[1]
+    page.close()
+
+
 def test_the_panel_in_the_notebook_answers_beside_a_cell_that_runs(
     lab: Lab, browser: Any, request: pytest.FixtureRequest
 ) -> None:
