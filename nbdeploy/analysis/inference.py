@@ -60,7 +60,7 @@ def find_output(program: Program, observed: Observed, wanted: str | None) -> Out
         shown = None  # plt.show()
     if isinstance(shown, ast.Name) and not _is_print(last):
         return _named_output(program, observed, shown.id)
-    if shown is not None and value is not None and (bound is None or _outdoes(last, value, bound)):
+    if shown is not None and value is not None and (bound is None or _outdoes(last, shown, value, bound)):
         text = ast.get_source_segment(last.source, shown) or ast.unparse(shown)
         return Output(text, last, value, expression=text)
     if bound is not None:
@@ -76,17 +76,18 @@ def find_output(program: Program, observed: Observed, wanted: str | None) -> Out
     )
 
 
-def _outdoes(last: Statement, value: Observation, bound: Observation) -> bool:
+def _outdoes(last: Statement, shown: ast.expr, value: Observation, bound: Observation) -> bool:
     """Tell whether the last expression is the answer, and not the last name that was bound before it.
 
     It must have rows: `print(model.score(X, y))` has none. One made of the bound name only shows it (`y_pred[:5]`), unless
-    it is a value of its own with as many rows (`pd.DataFrame({"y": y_pred})`).
+    it is a value of its own with as many rows (`pd.DataFrame({"y": y_pred})`), or columns of it (`df[["id", "y"]]`).
     """
     if value.schema.kind not in ROW_KINDS:
         return False
     if bound.name not in last.effects.refs:
         return True
-    return not last.effects.display and value.schema.rows == bound.schema.rows
+    columns = isinstance(shown, ast.Subscript) and isinstance(shown.slice, ast.List | ast.Constant)
+    return (columns or not last.effects.display) and value.schema.rows == bound.schema.rows
 
 
 def _named_output(program: Program, observed: Observed, name: str) -> Output:

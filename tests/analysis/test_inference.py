@@ -41,6 +41,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature na
         pytest.param("raw = model.predict(X); y_pred = raw * 2", "y_pred", id="two statements on a line"),
         pytest.param("y_pred = model.predict(X)\ny_pred[y_pred < 2] = 2", "y_pred", id="filled after it was bound"),
         pytest.param("out = X.copy()\nout['p'] = model.predict(X)", "out", id="a column added to a frame"),
+        pytest.param(
+            "out = X.copy()\nout['p'] = model.predict(X)\nout[['b', 'p']]",
+            "out[['b', 'p']]",
+            id="columns of a frame shown",
+        ),
+        pytest.param("y_pred = model.predict(X)\ny_pred[0]", "y_pred", id="a row of it shown"),
         pytest.param("out = X.assign(p=model.predict(X))\nout.to_csv('out.csv')", "out", id="a file written of it"),
         pytest.param("y_pred = [2 * v for v in model.predict(X)]", "y_pred", id="a comprehension"),
     ],
