@@ -8,6 +8,7 @@ from typing import Any
 
 from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.rules.labels import learnt_columns
+from nbdeploy.analysis.serving import ServingPath
 from nbdeploy.errors import Diagnostic
 from nbdeploy.proving.rowwise import depends_on_others
 from nbdeploy.proving.verdict import Outcome, Verdict
@@ -60,10 +61,19 @@ def _needed_label(report: Mapping[str, Any], recording: Recording) -> Diagnostic
                 line=reading.line,
                 message=f"a request has to bring the column {column.name!r}, which the model is trained to predict"
                 f" (cell {fit.cell}): nobody knows it when the service is asked",
-                fix=f"drop {column.name!r} from the features, and make what is computed of it in a cell without a role;"
-                " `--allow faithful` deploys in spite of it",
+                fix=f"{_without(column.name, path)}; `--allow faithful` deploys in spite of it",
             )
     return None
+
+
+def _without(label: str | int, path: ServingPath) -> str:
+    """Say how to do without a label: in the answer, where it is but handed back, else among the features."""
+    known = {each.name for each in path.input.observation.schema.columns}
+    answered = [each.name for each in path.output.observation.schema.columns]
+    made = [each for each in answered if each not in known]
+    if label in answered and made and path.output.name is not None:
+        return f"end the predict cell with the columns to answer: {path.output.name}[{made!r}]"
+    return f"drop {label!r} from the features, and make what is computed of it in a cell without a role"
 
 
 def _written(statement: Statement) -> set[Any]:
