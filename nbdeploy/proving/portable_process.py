@@ -255,9 +255,9 @@ def _cache_key(sha256: str, way: Candidate, methods: frozenset[str]) -> str:
 
 def _own_code() -> str:
     """Return a digest of the converters' own text: what another version of them made is made anew."""
-    from nbdeploy.packaging import onnx, trees
+    from nbdeploy.packaging import onnx, onnx_steps, trees
 
-    text = b"".join(Path(str(each.__file__)).read_bytes() for each in (onnx, trees))
+    text = b"".join(Path(str(each.__file__)).read_bytes() for each in (onnx, onnx_steps, trees))
     return hashlib.sha256(text).hexdigest()
 
 
