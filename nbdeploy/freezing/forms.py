@@ -62,6 +62,7 @@ _NO_NUMBER = {
         _SCALER,
     ),
     "rankdata": "use Series.rank(), which can be frozen",
+    "add_constant": "it needs no freezing",
 }
 
 

@@ -115,8 +115,17 @@ def _fix(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:
         rest = "" if all(found for _, found in ways) and not barred else "; mend the others by hand"
         words.insert(0, f"keep what is computed at its training value: {command(request, recording, places)}{rest}")
     else:
-        words.append(_beside_the_request(statements, recording) or BY_HAND)
+        words.append(_beside_the_request(statements, recording) or _by_rule(statements, recording) or BY_HAND)
     return "; ".join(words)
+
+
+def _by_rule(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:
+    """Return what the rule on aggregates says of these statements, where it looked at them."""
+    from nbdeploy.analysis.rules import findings
+
+    blamed = {tuple(each["place"]) for each in statements}
+    found = (each for each in findings(recording.program) if each.code == "NBD120" and (each.cell, each.line) in blamed)
+    return "; ".join(dict.fromkeys(each.fix for each in found))
 
 
 def _beside_the_request(statements: Sequence[Mapping[str, Any]], recording: Recording) -> str:

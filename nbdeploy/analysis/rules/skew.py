@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from nbdeploy.analysis.knowledge import names_origin
 from nbdeploy.analysis.rules.requests import Requests, ServedCode, mentions
 from nbdeploy.analysis.rules.survey import Survey
-from nbdeploy.analysis.rules.writing import replaced, text_of
+from nbdeploy.analysis.rules.writing import argument_added, replaced, text_of
 from nbdeploy.analysis.targets import given_to
 from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, Edit, NewCell, Severity
@@ -30,6 +30,9 @@ def request_aggregates(survey: Survey, requests: Requests) -> Iterator[Diagnosti
             edits, name = _hoisted(survey, requests, code, node)
             if what == "select_dtypes":
                 yield _chosen_by_type(code, node)
+                continue
+            if what == "add_constant":
+                yield _constant_or_not(survey, code, node)
                 continue
             fix = (
                 f"keep the value of the training rows: {name} = ... in a cell without a role"
@@ -57,6 +60,22 @@ def _chosen_by_type(code: ServedCode, node: ast.expr) -> Diagnostic:
         message=f"`select_dtypes` chooses columns by what a request's values happen to be{code.when}: a column that is empty, or"
         " whole numbers instead of decimals, has another type",
         fix="take the columns by their names",
+    )
+
+
+def _constant_or_not(survey: Survey, code: ServedCode, node: ast.expr) -> Diagnostic:
+    """By default statsmodels adds its column of ones only where no column of the rows at hand is constant."""
+    edit = (
+        argument_added(survey, code.statement.cell, node, 'has_constant="add"') if isinstance(node, ast.Call) else None
+    )
+    return Diagnostic(
+        code="NBD120",
+        severity=Severity.WARNING,
+        cell=code.statement.cell,
+        line=getattr(node, "lineno", code.statement.line),
+        message=f"`add_constant` adds no column where one of a request looks constant{code.when}: in a row sent alone, all do",
+        fix='give it has_constant="add"',
+        edits=(edit,) if edit else (),
     )
 
 
@@ -94,6 +113,8 @@ def _aggregating_function(survey: Survey, call: ast.Call, origin: str) -> str | 
     if origin == "pandas.cut" and _counted_bins(call):
         return "cut"  # the bins are laid between the smallest and the largest value
     if last not in {"get_dummies", "qcut", "factorize"} and _over_models(survey, call):
+        return None
+    if last == "add_constant" and any(each.arg == "has_constant" for each in call.keywords):
         return None
     aggregates = names_origin(survey.known.whole_column_functions, origin)
     return last if aggregates and not _row_wise(call, 2 if last in _WITH_SHARES else 1) else None
