@@ -11,7 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
@@ -63,6 +62,8 @@ class _RecordingClient(PapermillNotebookClient):  # type: ignore[misc]
 
         The package's lock is of what is installed here.
         """
+        from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager
+
         manager = super().create_kernel_manager()
         if self.kernel_name == NATIVE_KERNEL_NAME:
             manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
