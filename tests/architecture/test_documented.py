@@ -71,7 +71,7 @@ SHARED = {
     "NBD110": {"analysis", "operating"},
     "NBD001": {"notebook", "reading.py"},
     "NBD005": {"notebook", "reading.py"},
-    "NBD120": {"analysis", "deploying.py"},
+    "NBD120": {"analysis", "deploying.py", "proving"},
     "NBD122": {"analysis", "deploying.py"},
     "NBD602": {"deploying.py", "frontends", "home.py"},
     "NBD603": {"frontends", "home.py"},
