@@ -15,7 +15,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine
 
 from nbdeploy.recording.recorder import NAME
-from nbdeploy.recording.session import CellRun, Session
+from nbdeploy.recording.session import CellRun, Session, leading_blank_lines
 
 __all__ = ["RecordingEngine"]
 
@@ -57,6 +57,10 @@ class _RecordingClient(PapermillNotebookClient):  # type: ignore[misc]
         super().__init__(nb_man, **options)
         self.session = session
 
+    def execute(self, **options: Any) -> Any:
+        with self.session.kernel_log.open("wb") as log:
+            return super().execute(stdout=log, stderr=log, **options)
+
     def create_kernel_manager(self) -> Any:
         """Prepare the kernel `python3` of this interpreter: users have kernels of that name that start another one.
 
@@ -68,6 +72,14 @@ class _RecordingClient(PapermillNotebookClient):  # type: ignore[misc]
         if self.kernel_name == NATIVE_KERNEL_NAME:
             manager.kernel_spec_manager = KernelSpecManager(kernel_dirs=[])
         return manager
+
+    def start_new_kernel_client(self, **options: Any) -> Any:
+        from nbclient.exceptions import DeadKernelError
+
+        try:
+            return super().start_new_kernel_client(**options)
+        except RuntimeError as failure:  # it died, or did not answer in time
+            raise DeadKernelError(str(failure)) from None
 
     def papermill_execute_cells(self) -> None:
         recorder = "__import__('nbdeploy.recording.recorder', fromlist=['start'])"  # no name is left behind
@@ -83,7 +95,7 @@ class _RecordingClient(PapermillNotebookClient):  # type: ignore[misc]
         if cell.cell_type == "code" and source.strip():
             self.session.running = number
             self.session.on_cell(cell_index, len(self.nb.cells))
-            self.ask(f"enter({number}, {_leading_blank_lines(source)})")
+            self.ask(f"enter({number}, {leading_blank_lines(source)})")
             result = super().execute_cell(cell, cell_index, **options)
             self.session.cells.append(CellRun(number, *self.ask("leave()")))
             return result
@@ -104,8 +116,3 @@ class _RecordingClient(PapermillNotebookClient):  # type: ignore[misc]
         if answer["status"] != "ok":
             raise RuntimeError(f"{call}: {answer['ename']}: {answer['evalue']}")
         return json.loads(ast.literal_eval(answer["data"]["text/plain"]))
-
-
-def _leading_blank_lines(source: str) -> int:
-    lines = source.splitlines()
-    return next((number for number, line in enumerate(lines) if line.strip()), 0)

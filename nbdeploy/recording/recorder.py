@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import faulthandler
 import json
 import os
 import pickle
@@ -26,6 +27,7 @@ from nbdeploy.recording.live_metrics import called, look_at_calls, usual_metric
 __all__ = ["NAME", "Recorder", "start"]
 
 NAME = "__nbdeploy_recorder__"
+CRASH = "crash.log"
 
 
 def start(folder: str, shell: Any = None) -> Recorder:
@@ -35,6 +37,7 @@ def start(folder: str, shell: Any = None) -> Recorder:
 
         shell = get_ipython()
         os.environ["NBDEPLOY_RECORDING"] = "1"  # a %deploy inside the notebook must not start another deploy
+        faulthandler.enable((Path(folder) / CRASH).open("w"))  # where native code crashed
     recorder = Recorder(Path(folder), shell)
     setattr(builtins, NAME, recorder)
     shell.ast_transformers.append(recorder)

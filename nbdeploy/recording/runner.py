@@ -14,10 +14,11 @@ from nbdeploy.errors import Diagnostic, RecordingError
 from nbdeploy.notebook.cells import Role
 from nbdeploy.notebook.syntax import runnable
 from nbdeploy.progress import Event, Progress, silent
+from nbdeploy.recording.dead_kernel import dead_kernel
 from nbdeploy.recording.harvest import Ask, Harvest
 from nbdeploy.recording.plan import plan_of, substitutions
 from nbdeploy.recording.recording import Recording
-from nbdeploy.recording.session import Session
+from nbdeploy.recording.session import Session, leading_blank_lines
 from nbdeploy.recording.validated import write_html, write_validated
 from nbdeploy.request import DeployRequest
 
@@ -101,7 +102,7 @@ def _run(program: Program, request: DeployRequest, session: Session) -> Path:
     except PapermillExecutionError as failure:
         raise RecordingError(_failed_cell(failure, target)) from None
     except DeadKernelError:
-        raise RecordingError(_dead_kernel(session)) from None
+        raise RecordingError(dead_kernel(session, program)) from None
     validated = session.folder / "validated.ipynb"
     write_validated(Path(program.notebook.path), target, validated)
     write_html(validated, validated.with_suffix(".html"))
@@ -168,16 +169,4 @@ def _line_that_failed(traceback: str, count: int | None, source: str) -> int | N
         found = re.findall(r"^\s*(?:Cell|File).*?line (\d+)", plain, flags=re.MULTILINE)[:1]
     if not found:
         return None
-    blank = next((number for number, line in enumerate(source.splitlines()) if line.strip()), 0)
-    return int(found[-1]) + blank
-
-
-def _dead_kernel(session: Session) -> Diagnostic:
-    done = session.cells[-1] if session.cells else None
-    memory = f" (the kernel held {done.memory:.0f} MiB after cell {done.index})" if done else ""
-    return Diagnostic(
-        code="NBD302",
-        cell=session.running,
-        message=f"the kernel died while this cell ran{memory}: it ran out of memory, crashed in native code, or was killed",
-        fix="run the cell alone and watch its memory; use fewer rows, or deploy with --from kernel what is trained already",
-    )
+    return int(found[-1]) + leading_blank_lines(source)

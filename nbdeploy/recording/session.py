@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["CellRun", "Session"]
+__all__ = ["CellRun", "Session", "leading_blank_lines"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +28,14 @@ class Session:
     at_end: Callable[[Callable[[str], Any]], None] = lambda ask: None
     cells: list[CellRun] = field(default_factory=list)
     running: int | None = None  # the cell that runs now
+
+    @property
+    def kernel_log(self) -> Path:
+        """What the process of the kernel itself wrote: its own chatter, and what native code printed."""
+        return self.folder / "kernel.log"
+
+
+def leading_blank_lines(source: str) -> int:
+    """Return how many lines of a cell IPython drops before it counts."""
+    lines = source.splitlines()
+    return next((number for number, line in enumerate(lines) if line.strip()), 0)

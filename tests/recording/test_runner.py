@@ -47,3 +47,35 @@ def test_a_library_that_is_not_here_is_told_with_how_to_install_it(tmp_path: Pat
     told = caught.value.diagnostics[0]
     assert (told.code, told.cell, told.line) == ("NBD301", 0, 2)
     assert f"{sys.executable} -m pip install no_such_thing" in told.fix
+
+
+def test_what_the_kernels_process_itself_writes_is_not_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    loud = "import os\nos.system('echo from a child; echo in trouble >&2')\nnumbers = [1.0, 2.0]"
+    recorded(tmp_path, loud, "doubled = [2 * number for number in numbers]")
+    told = capfd.readouterr()
+    assert "child" not in told.out
+    assert "trouble" not in told.err
+    assert "from a child" in (tmp_path / "recording" / "kernel.log").read_text()
+
+
+def test_native_code_that_crashes_is_told_with_its_line(tmp_path: Path) -> None:
+    crash = "\n# the next line reads where nothing is\nimport ctypes\nctypes.string_at(0)"
+    with pytest.raises(RecordingError) as caught:
+        recorded(tmp_path, "numbers = [1.0]", crash, "doubled = [2 * each for each in numbers]")
+    told = caught.value.diagnostics[0]
+    assert (told.code, told.cell, told.line) == ("NBD302", 1, 4)
+    assert "native code crashed (Segmentation fault)" in told.message
+
+
+def test_a_kernel_that_never_starts_is_told_with_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    startup = tmp_path / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00-broken.py").write_text("import os\nos.write(2, b'no licence found')\nos._exit(3)")
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    with pytest.raises(RecordingError) as caught:
+        recorded(tmp_path, "numbers = [1.0]", "doubled = [2 * each for each in numbers]")
+    told = caught.value.diagnostics[0]
+    assert (told.code, told.cell) == ("NBD302", None)
+    assert "before the first cell ran" in told.message
