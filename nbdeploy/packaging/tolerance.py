@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from nbdeploy.packaging.compare import ATOL, RTOL
 
-__all__ = ["SINGLE", "STRICT", "Tolerance"]
+__all__ = ["SINGLE", "STRICT", "Tolerance", "of_precision"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +37,8 @@ STRICT = Tolerance()
 
 SINGLE = Tolerance(1e-6, 1e-6)
 """For models that answer in float32, such as XGBoost's: a few of its steps."""
+
+
+def of_precision(*dtypes: object) -> Tolerance:
+    """Return what answers of these NumPy dtypes may differ by: a few steps of the least precise."""
+    return SINGLE if any(str(each) in {"float16", "float32"} for each in dtypes) else STRICT

@@ -16,7 +16,7 @@ from nbdeploy.home import data_folder
 from nbdeploy.packaging.asked import asked_of, is_model
 from nbdeploy.packaging.export import Converted, WholeGraphFiles
 from nbdeploy.packaging.symbols import name_symbols
-from nbdeploy.packaging.tolerance import SINGLE, STRICT, Tolerance
+from nbdeploy.packaging.tolerance import Tolerance, of_precision
 from nbdeploy.proving.clean_process import process_environment
 from nbdeploy.proving.verdict import Outcome, Verdict
 from nbdeploy.request import OnnxWish
@@ -174,7 +174,7 @@ def _tolerance(used: Mapping[str, Any], wish: OnnxWish) -> Tolerance:
     if wish.tolerance is not None:
         return Tolerance(wish.tolerance, wish.tolerance)
     answers = (answer for each in used.values() for answer in each["arguments"]["answers"].values())
-    return SINGLE if any(answer["dtype"] in ("float16", "float32") for answer in answers) else STRICT
+    return of_precision(*(answer["dtype"] for answer in answers))
 
 
 def _told(symbol: str, report: Mapping[str, Any]) -> str:

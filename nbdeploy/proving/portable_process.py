@@ -22,7 +22,7 @@ from typing import Any
 
 from nbdeploy.packaging.onnx import METHODS, Candidate, Layout, Unportable, candidates, layout_of, versions
 from nbdeploy.packaging.onnx_models import OnnxModel
-from nbdeploy.packaging.tolerance import SINGLE, STRICT
+from nbdeploy.packaging.tolerance import of_precision
 from nbdeploy.proving.near_rows import edge_rows, near_rows, refusals
 from nbdeploy.proving.quantized import quantized_graph
 from nbdeploy.proving.timing import least_seconds
@@ -322,16 +322,9 @@ def compared(model: Any, converted: Any, calls: list[Call], tolerance: float | N
     return total
 
 
-def _limit(wished: float | None, numbers: Any) -> float:
+def _limit(wished: float | None, *numbers: Any) -> float:
     """What numbers may differ by: as wished, else a few steps of the precision that they are in."""
-    if wished is not None:
-        return wished
-    return (SINGLE if is_single(numbers) else STRICT).relative
-
-
-def is_single(values: Any) -> bool:
-    """Tell whether values are numbers in float32, or less."""
-    return bool(values.dtype.kind == "f" and values.dtype.itemsize <= 4)
+    return of_precision(*(each.dtype for each in numbers)).relative if wished is None else wished
 
 
 def _difference(native: Any, found: Any, wished: float | None, what: str, ties: Any = None) -> Compared:
@@ -427,9 +420,8 @@ def _whole(choices: Mapping[str, Choice], asked: Mapping[str, tuple[Any, list[Ca
     left = sorted(asked.keys() - choices.keys())
     if left:
         return {"reason": f"{left[0]} is no ONNX graph"}
-    package, tolerance = importlib.import_module(job["module"]), job["tolerance"]
-    if tolerance is None and any(is_single(each.answer) for _, calls in asked.values() for each in calls):
-        tolerance = SINGLE.relative
+    package = importlib.import_module(job["module"])
+    answers = [each.answer for _, calls in asked.values() for each in calls]
     models = {
         id(model): (
             choices[symbol].content,
@@ -444,7 +436,7 @@ def _whole(choices: Mapping[str, Choice], asked: Mapping[str, tuple[Any, list[Ca
             job["module"],
             _recorded_rows(),
             models,
-            lambda native, graph, rows: _difference(native, graph, tolerance, rows),
+            lambda native, graph, rows: _difference(native, graph, _limit(job["tolerance"], native, *answers), rows),
         )
     except Untraceable as reason:
         return {"reason": str(reason)}

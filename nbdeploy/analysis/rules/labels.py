@@ -48,11 +48,9 @@ def label_served(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
         for node in code.nodes(survey.program.imported):
             for column, how in _uses(node, code.dynamic):
                 if column in columns:
-                    yield Diagnostic(
-                        code="NBD122",
-                        severity=Severity.WARNING,
-                        cell=code.statement.cell,
-                        line=getattr(node, "lineno", code.statement.line),
+                    yield code.finding(
+                        "NBD122",
+                        node,
                         message=f"the served code {how} the column {column!r}, which the model is trained to predict"
                         f" (cell {columns[column].fit.cell}){code.when}: a request does not have it",
                         fix=f"take {column!r} away in a cell without a role, before the tagged cells",

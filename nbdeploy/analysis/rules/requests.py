@@ -19,6 +19,7 @@ from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.targets import plain_targets
 from nbdeploy.analysis.walking import children, walk
+from nbdeploy.errors import Diagnostic, Edit, NewCell, Severity
 
 __all__ = ["Requests", "ServedCode", "mentions"]
 
@@ -54,6 +55,21 @@ class ServedCode:
         """The condition under which a finding holds, to end a sentence with."""
         inside = f" (in {self.function}, which the served code calls)" if self.function else ""
         return inside if self.settled else f"{inside}, if {self.source} is the input"
+
+    def finding(
+        self,
+        code: str,
+        node: ast.AST,
+        message: str,
+        fix: str,
+        edits: tuple[Edit | NewCell, ...] = (),
+        severity: Severity = Severity.WARNING,
+    ) -> Diagnostic:
+        """Return the diagnostic that blames one node of this code."""
+        line = getattr(node, "lineno", self.statement.line)
+        return Diagnostic(
+            code=code, message=message, fix=fix, severity=severity, cell=self.statement.cell, line=line, edits=edits
+        )
 
 
 @dataclass(frozen=True)

@@ -27,23 +27,21 @@ def request_aggregates(survey: Survey, requests: Requests) -> Iterator[Diagnosti
         for node, what in aggregates(survey, code):
             if what == "get_dummies" and fixed and not _keyword(node, "drop_first"):
                 continue
-            edits, name = _hoisted(survey, requests, code, node)
             if what == "select_dtypes":
                 yield _chosen_by_type(code, node)
                 continue
             if what == "add_constant":
                 yield _constant_or_not(survey, code, node)
                 continue
+            edits, name = _hoisted(survey, requests, code, node)
             fix = (
                 f"keep the value of the training rows: {name} = ... in a cell without a role"
                 if name
                 else _fix_for(what)
             )
-            yield Diagnostic(
-                code="NBD120",
-                severity=Severity.WARNING,
-                cell=code.statement.cell,
-                line=getattr(node, "lineno", code.statement.line),
+            yield code.finding(
+                "NBD120",
+                node,
                 message=f"`{what}` is computed anew over the rows of each request{code.when}: a row sent alone gets another"
                 " value than in the notebook",
                 fix=fix,
@@ -52,11 +50,9 @@ def request_aggregates(survey: Survey, requests: Requests) -> Iterator[Diagnosti
 
 
 def _chosen_by_type(code: ServedCode, node: ast.expr) -> Diagnostic:
-    return Diagnostic(
-        code="NBD120",
-        severity=Severity.WARNING,
-        cell=code.statement.cell,
-        line=getattr(node, "lineno", code.statement.line),
+    return code.finding(
+        "NBD120",
+        node,
         message=f"`select_dtypes` chooses columns by what a request's values happen to be{code.when}: a column that is empty, or"
         " whole numbers instead of decimals, has another type",
         fix="take the columns by their names",
@@ -68,11 +64,9 @@ def _constant_or_not(survey: Survey, code: ServedCode, node: ast.expr) -> Diagno
     edit = (
         argument_added(survey, code.statement.cell, node, 'has_constant="add"') if isinstance(node, ast.Call) else None
     )
-    return Diagnostic(
-        code="NBD120",
-        severity=Severity.WARNING,
-        cell=code.statement.cell,
-        line=getattr(node, "lineno", code.statement.line),
+    return code.finding(
+        "NBD120",
+        node,
         message=f"`add_constant` adds no column where one of a request looks constant{code.when}: in a row sent alone, all do",
         fix='give it has_constant="add"',
         edits=(edit,) if edit else (),
@@ -114,7 +108,7 @@ def _aggregating_function(survey: Survey, call: ast.Call, origin: str) -> str | 
         return "cut"  # the bins are laid between the smallest and the largest value
     if last not in {"get_dummies", "qcut", "factorize"} and _over_models(survey, call):
         return None
-    if last == "add_constant" and any(each.arg == "has_constant" for each in call.keywords):
+    if last == "add_constant" and _keyword(call, "has_constant"):
         return None
     aggregates = names_origin(survey.known.whole_column_functions, origin)
     return last if aggregates and not _row_wise(call, 2 if last in _WITH_SHARES else 1) else None
@@ -300,11 +294,9 @@ def row_order(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
         for node in code.nodes(survey.program.imported):
             what = _ordered(survey, node, code)
             if what is not None:
-                yield Diagnostic(
-                    code="NBD121",
-                    severity=Severity.WARNING,
-                    cell=code.statement.cell,
-                    line=getattr(node, "lineno", code.statement.line),
+                yield code.finding(
+                    "NBD121",
+                    node,
                     message=f"`{what}` depends on the order of the rows and on the rows before{code.when}: a service gets rows"
                     " in any order, alone or in batches",
                     fix="let the request carry the value (the row before as a column of its own), or compute it from stored data",
@@ -337,11 +329,9 @@ def lost_rows(survey: Survey, requests: Requests) -> Iterator[Diagnostic]:
                 yield _first_only(code, node)
             what = _losing(survey, node, code)
             if what is not None:
-                yield Diagnostic(
-                    code="NBD127",
-                    severity=Severity.WARNING,
-                    cell=code.statement.cell,
-                    line=getattr(node, "lineno", code.statement.line),
+                yield code.finding(
+                    "NBD127",
+                    node,
                     message=f"`{what}` leaves rows out{code.when}: a service must answer every row that it is sent",
                     fix="filter the training rows in a cell without a role, and answer every row here",
                 )
@@ -362,13 +352,12 @@ def _first_answer(node: ast.AST, code: ServedCode) -> bool:
 
 
 def _first_only(code: ServedCode, node: ast.AST) -> Diagnostic:
-    return Diagnostic(
-        code="NBD127",
-        severity=Severity.INFO,
-        cell=code.statement.cell,
-        line=getattr(node, "lineno", code.statement.line),
+    return code.finding(
+        "NBD127",
+        node,
         message=f"`[0]` answers for the first row only{code.when}: right as long as a request is one record",
         fix="leave the [0] out to answer a whole table",
+        severity=Severity.INFO,
     )
 
 
