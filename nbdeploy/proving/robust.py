@@ -81,9 +81,12 @@ def robust(
     `{"error": ...}`): whatever the service accepts must be answered like that. `tolerance` is for the recorded predictions.
     """
     began = time.monotonic()
-    processes, memory = set(server.processes()), [server.memory_mb()]
-    seen = _Seen(tolerance)
+    processes, seen = set(server.processes()), _Seen(tolerance)
     many_rows = most_rows(server, known)
+    if known.by_row and known.count:
+        # What an allocator takes for the largest request, it keeps for the next: that is no leak.
+        post(server.address, known.body(known.some(many_rows)[0]), REPLY_SECONDS)
+    memory = [server.memory_mb()]
 
     def trials() -> Iterator[Trial]:
         end = time.monotonic() + seconds

@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from churn import predict, train
+from churn import predict
 
 READERS: dict[str, Any] = {".csv": pd.read_csv, ".parquet": pd.read_parquet, ".json": pd.read_json}
 
@@ -57,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.stage == "evaluate":
         return evaluate()
     if chosen.stage == "train":
+        from churn import train
+
         print(f"made {', '.join(train(chosen.out))} in {chosen.out}")
     else:
         write(predict(read(chosen.source)), chosen.out)

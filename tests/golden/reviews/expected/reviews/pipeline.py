@@ -14,7 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-from reviews import predict, train
+from reviews import predict
 from reviews.schema import answer, parse_input
 
 
@@ -38,6 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.stage == "evaluate":
         return evaluate()
     if chosen.stage == "train":
+        from reviews import train
+
         print(f"made {', '.join(train(chosen.out))} in {chosen.out}")
     else:
         request = json.loads(chosen.source.read_text(encoding="utf-8"))
