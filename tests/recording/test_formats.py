@@ -418,6 +418,19 @@ def test_choosing_a_format_imports_no_library() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_storing_an_estimator_does_not_bring_pytorch_along(tmp_path: Path) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from sklearn.linear_model import LinearRegression
+from nbdeploy.recording.formats import store
+assert store(LinearRegression().fit([[1.0], [2.0]], [1.0, 2.0]), Path({str(tmp_path)!r}), "model").format == "skops"
+print("torch" in sys.modules, sys.modules.get("sklearn.externals.array_api_compat.torch", "as before"))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "as", "before"]
+
+
 def test_an_estimator_that_keeps_an_index_of_two_levels_comes_back(tmp_path: Path) -> None:
     scaler = StandardScaler()
     scaler.labels_ = pd.MultiIndex.from_product([["a", "b"], [1, 2]], names=["letter", None])

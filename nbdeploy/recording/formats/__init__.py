@@ -2,7 +2,8 @@
 
 A format file has NAME, SUFFIX, REQUIRES (what must be importable to read it), `accepts(value)`,
 `save_<NAME>(value, path)` that gives load arguments fit for JSON, and `load_<NAME>(path, **arguments)`. Its functions
-import what they need inside themselves, so that their text stands alone.
+import what they need inside themselves, so that their text stands alone. `prepare()`, where there is one, is called first; it
+is not in the package.
 """
 
 from __future__ import annotations
@@ -100,12 +101,19 @@ def suffix(format: str) -> str:
 
 def wanted_types(format: str, path: Path) -> tuple[str, ...]:
     """Give the types, beyond plain data and the library's own, that reading a file would build. The file is not read."""
-    audit = getattr(_module(format), f"wanted_{format}", None) if format in FORMATS else None
-    return tuple(audit(path)) if audit is not None else ()
+    if format not in FORMATS or not hasattr(_module(format), f"wanted_{format}"):
+        return ()
+    _prepare(_module(format))
+    return tuple(getattr(_module(format), f"wanted_{format}")(path))
 
 
 def _module(name: str) -> ModuleType:
     return importlib.import_module(f"nbdeploy.recording.formats.{name}")
+
+
+def _prepare(module: ModuleType) -> None:
+    if hasattr(module, "prepare"):
+        module.prepare()
 
 
 def _stored(value: object, wanted: str | None, module: ModuleType, folder: Path, stem: str) -> Stored:
@@ -114,6 +122,7 @@ def _stored(value: object, wanted: str | None, module: ModuleType, folder: Path,
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            _prepare(module)
             arguments = loads(dumps(getattr(module, f"save_{module.NAME}")(value, partial)))
             _verify(value, wanted, module, partial, arguments)
         partial.replace(path)

@@ -25,6 +25,25 @@ def accepts(value: object) -> bool:
     return not arrow and not isinstance(value, type | FunctionType | ModuleType)
 
 
+def prepare() -> None:
+    """Import skops, and not PyTorch along with it.
+
+    To know the names that it trusts, skops imports all of scikit-learn; a layer in there would bring PyTorch where it is
+    installed: seconds, and hundreds of megabytes.
+    """
+    import sys
+
+    layer = "sklearn.externals.array_api_compat.torch"
+    if layer in sys.modules:
+        return
+    modules: dict[str, object] = sys.modules  # type: ignore[assignment]  # None: it can't be imported
+    modules[layer] = None
+    try:
+        import skops.io  # noqa: F401
+    finally:
+        del sys.modules[layer]
+
+
 def save_skops(value: object, path: Path) -> dict[str, object]:
     """Write an estimator, and give the types beyond scikit-learn's own that must be trusted to read it."""
     import skops.io
