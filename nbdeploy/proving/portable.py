@@ -102,6 +102,7 @@ def stays_native(why: str, wish: OnnxWish) -> Portable:
 def _job(recording: Recording, model: Frozen, methods: frozenset[str] | str) -> dict[str, Any]:
     stored = recording.artifacts[model.key]
     return {
+        "format": stored.format,
         "methods": sorted(methods),
         "sha256": stored.sha256,
         "size": stored.size,

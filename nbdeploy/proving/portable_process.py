@@ -28,6 +28,7 @@ from nbdeploy.proving.quantized import quantized_graph
 from nbdeploy.proving.timing import least_seconds
 from nbdeploy.proving.tracing import Untraceable
 from nbdeploy.proving.whole_path import WholeGraph, whole_graph
+from nbdeploy.recording.formats import prepare
 
 __all__ = ["Call", "Choice", "Compared", "Slower", "choice", "compared", "main", "tried"]
 
@@ -104,6 +105,8 @@ def _short(problem: BaseException) -> str:
 
 def _asked_models(job: Mapping[str, Any]) -> dict[str, tuple[Any, list[Call]]]:
     """Ask the package the recorded rows, and return each model with the calls that reached it."""
+    for wish in job["models"].values():
+        prepare(wish["format"])
     package = importlib.import_module(job["module"])
     artifacts = importlib.import_module(f"{job['module']}.artifacts")
     rows = _recorded_rows()

@@ -135,9 +135,9 @@ def test_the_bill_of_materials_is_valid_and_names_all_of_the_lock_and_the_artifa
     ],
 )
 def test_an_engineers_tools_find_nothing(
-    tool: tuple[str, ...], package: Path, tmp_path_factory: pytest.TempPathFactory
+    tool: tuple[str, ...], package: Path, pytestconfig: pytest.Config
 ) -> None:
-    caches = {"MYPY_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "mypy"), "RUFF_NO_CACHE": "true"}
+    caches = {"MYPY_CACHE_DIR": str(pytestconfig.rootpath / ".mypy_cache" / "packages"), "RUFF_NO_CACHE": "true"}
     checked = run(["-m", *tool], package, **caches)
     assert checked.returncode == 0, checked.stdout
 

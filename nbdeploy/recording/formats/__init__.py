@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
-__all__ = ["FORMATS", "Stored", "load", "loader_source", "saver_source", "store", "suffix", "wanted_types"]
+__all__ = ["FORMATS", "Stored", "load", "loader_source", "prepare", "saver_source", "store", "suffix", "wanted_types"]
 
 FORMATS = ("json", "npz", "parquet", "torch", "xgboost", "lightgbm", "skops", "pickle")
 """The formats' names, the most specific first; `pickle` only where it was allowed."""
@@ -94,6 +94,11 @@ def saver_source(formats: Iterable[str]) -> str:
     return _sources("save", formats)
 
 
+def prepare(format: str) -> None:
+    """Import what reading files of a format takes, and no more than that. A package does without: its environment has no more."""
+    getattr(_module(format), "prepare", _nothing)()
+
+
 def suffix(format: str) -> str:
     """Give the ending of a format's file names, with its dot."""
     return str(_module(format).SUFFIX)
@@ -103,17 +108,16 @@ def wanted_types(format: str, path: Path) -> tuple[str, ...]:
     """Give the types, beyond plain data and the library's own, that reading a file would build. The file is not read."""
     if format not in FORMATS or not hasattr(_module(format), f"wanted_{format}"):
         return ()
-    _prepare(_module(format))
+    prepare(format)
     return tuple(getattr(_module(format), f"wanted_{format}")(path))
+
+
+def _nothing() -> None:
+    pass
 
 
 def _module(name: str) -> ModuleType:
     return importlib.import_module(f"nbdeploy.recording.formats.{name}")
-
-
-def _prepare(module: ModuleType) -> None:
-    if hasattr(module, "prepare"):
-        module.prepare()
 
 
 def _stored(value: object, wanted: str | None, module: ModuleType, folder: Path, stem: str) -> Stored:
@@ -122,7 +126,7 @@ def _stored(value: object, wanted: str | None, module: ModuleType, folder: Path,
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            _prepare(module)
+            prepare(module.NAME)
             arguments = loads(dumps(getattr(module, f"save_{module.NAME}")(value, partial)))
             _verify(value, wanted, module, partial, arguments)
         partial.replace(path)
