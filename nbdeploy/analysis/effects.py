@@ -140,7 +140,10 @@ def _kills(statement: ast.stmt, imported: Imported) -> frozenset[str]:
             return frozenset({name})
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return frozenset({statement.name})
-        case ast.Import() | ast.ImportFrom():
+        case ast.Import(names=aliases):
+            # `import xml.sax` leaves in `xml` what `import xml.dom` has put there
+            return frozenset(each.asname or each.name for each in aliases if each.asname or "." not in each.name)
+        case ast.ImportFrom():
             return imported.bound_by(statement)
         case ast.With() | ast.AsyncWith():
             return _killed_by_with(statement, imported)

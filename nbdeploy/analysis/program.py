@@ -53,6 +53,23 @@ class Program:
         position = bisect_left(places, before.index)
         return self.statements[places[position - 1]] if position else None
 
+    def with_submodules(self, name: str, definition: Statement) -> Statement:
+        """Return an import together with those before it that loaded other parts of the same package.
+
+        `import xml.sax` and `import xml.dom` bind the same name, and what it gives access to is what both have loaded.
+        """
+        loaded = [
+            alias.name
+            for each in self.statements[: definition.index + 1]
+            if isinstance(each.node, ast.Import)
+            for alias in each.node.names
+            if alias.asname is None and alias.name.partition(".")[0] == name
+        ]
+        parts = dict.fromkeys(each for each in loaded if "." in each)
+        if not parts or not isinstance(definition.node, ast.Import):
+            return definition
+        return replace(definition, node=ast.Import(names=[ast.alias(each) for each in parts]))
+
     @cached_property
     def _definitions(self) -> Mapping[str, list[int]]:
         """For each name the indices of the statements that certainly bind it."""

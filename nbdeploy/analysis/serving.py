@@ -309,7 +309,7 @@ def _frozen(
 def _stored(program: Program, statement: Statement, name: str, seen: Observation) -> Frozen:
     definition = program.definition_of(name, statement)
     if definition is not None and definition.imports and seen.origin is not Origin.VALUE:
-        return Frozen(name, Storage.IMPORT, seen, statement, definition)
+        return Frozen(name, Storage.IMPORT, seen, statement, program.with_submodules(name, definition))
     if definition is not None and definition.defines_code:  # also what a decorator has made of it
         return Frozen(name, Storage.DEFINITION, seen, statement, definition)
     if seen.origin is Origin.NOTEBOOK:

@@ -226,7 +226,7 @@ def _bound(
             bound = name if symbol == name else f"{symbol} as {name}"
             return f"from {module}.{home} import {bound}", []
     if seen.origin is not Origin.VALUE:
-        return _code(definition, seen), []
+        return _code(definition and program.with_submodules(name, definition), seen), []
     if name in recording.fixtures.get(cell, {}):
         return f'{name} = recorded("cell_{cell}_{name}")', ["from recorded import recorded"]
     return f"{name} = {seen.literal}", list(seen.imports)

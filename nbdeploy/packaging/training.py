@@ -143,8 +143,12 @@ class _Draft:
 
     @cached_property
     def bound(self) -> Counter[str]:
-        """How many statements of the slice bind each name."""
-        return Counter(name for each in self.found.statements for name in each.effects.defs)
+        """How many statements of the slice bind each name; those that import parts of one package count as one."""
+        parts = {
+            name for each in self.found.statements if each.imports for name in each.effects.defs - each.effects.kills
+        }
+        names = (each.effects.defs - (parts if each.imports else set()) for each in self.found.statements)
+        return Counter(name for each in names for name in each) + Counter(parts)
 
     def write(self, parameters: frozenset[str]) -> None:
         used = {name for each in self.found.statements for name in each.effects.refs | each.effects.late}

@@ -295,6 +295,12 @@ def test_constants_are_written_in_the_notebooks_own_words_with_its_comment() -> 
         ]
 
 
+def test_all_parts_of_a_package_that_the_notebook_has_imported_are_imported() -> None:
+    imports = "import xml.sax.saxutils\nimport xml.dom.minidom\nrows = ['a<b']"
+    with emitted(imports, ("predict", "p = [xml.sax.saxutils.escape(row) for row in rows]")) as package:
+        assert "import xml.dom.minidom\nimport xml.sax.saxutils\n" in package.texts["predict"]
+
+
 def test_comments_and_cells_come_along() -> None:
     predict = "# Ask the model,\n# then round.\np = model.predict(X).round()  # to whole numbers"
     with emitted(DATA, f"X = df[['b']]\n{FIT}", ("predict", predict)) as package:

@@ -8,6 +8,17 @@ __all__ = ["DEFINITIONS"]
 
 DEFINITIONS = [
     case(
+        "two parts of one package are imported",
+        "x",
+        """
+        import xml.sax.saxutils
+        import xml.dom.minidom
+        import json
+        x = xml.sax.saxutils.escape("a<b")
+        """,
+        "import json",
+    ),
+    case(
         "a constant is bound anew between a function and its call",
         "x",
         """
