@@ -139,10 +139,10 @@ def integers(values: list[Any], column: Column, fault: Fault) -> Any:
 def floats(values: list[Any], column: Column, fault: Fault) -> Any:
     """Read numbers; null is a missing one. JSON lacks the infinities: they are the texts "Infinity" and "-Infinity"."""
     sent = values
-    if str in set(map(type, values)):
+    if not set(map(type, values)) <= {int, float}:
         values = [INFINITIES.get(value, value) if type(value) is str else value for value in values]
-    if not _check(values, column, fault, {int, float}, "a number"):
-        return None
+        if not _check(values, column, fault, {int, float}, "a number"):
+            return None
     try:
         numbers = np.array(values, np.float64)  # None becomes NaN
     except OverflowError:

@@ -117,10 +117,10 @@ def _check(values: list[Any], column: Column, fault: Fault, types: set[type], ex
 def floats(values: list[Any], column: Column, fault: Fault) -> Any:
     """Read numbers; null is a missing one. JSON lacks the infinities: they are the texts "Infinity" and "-Infinity"."""
     sent = values
-    if str in set(map(type, values)):
+    if not set(map(type, values)) <= {int, float}:
         values = [INFINITIES.get(value, value) if type(value) is str else value for value in values]
-    if not _check(values, column, fault, {int, float}, "a number"):
-        return None
+        if not _check(values, column, fault, {int, float}, "a number"):
+            return None
     try:
         numbers = np.array(values, np.float64)  # None becomes NaN
     except OverflowError:
@@ -154,15 +154,18 @@ def parse_input(value: list[Any]) -> np.ndarray:
 def _flatten(value: Any, problems: Problems) -> list[Any]:
     """The numbers of all rows, one after the other; each row must have the shape that the data had."""
     _check_list(value)
+    flat = value
+    for size in ROW_SHAPE:
+        if not (set(map(type, flat)) <= {list} and set(map(len, flat)) <= {size}):
+            break
+        flat = list(chain.from_iterable(flat))
+    else:
+        return flat
     for index, row in enumerate(value):
         fault = _misshapen(row, ROW_SHAPE)
         if fault:
             problems.add(index, None, f"{fault}; the shape of a row is {ROW_SHAPE}")
-    problems.stop_if_any()
-    flat = value
-    for _ in ROW_SHAPE:
-        flat = list(chain.from_iterable(flat))
-    return flat
+    raise BadRequest(problems.found)
 
 
 def _misshapen(item: Any, shape: tuple[int, ...]) -> str:
