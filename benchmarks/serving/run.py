@@ -134,7 +134,7 @@ def table(found: dict[str, Any]) -> str:
 
 
 def plot(found: dict[str, Any], path: Path) -> None:
-    """Draw requests a second, one panel for each case and size of a request."""
+    """Draw requests a second on a logarithmic scale, one panel for each case and size of a request."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -143,12 +143,18 @@ def plot(found: dict[str, Any], path: Path) -> None:
     figure, axes = pyplot.subplots(len(found), 2, figsize=(11, 2.6 * len(found)), squeeze=False)
     for row, (name, servers) in zip(axes, found.items(), strict=True):
         for axis, size in zip(row, SIZES, strict=True):
-            for place, (server, figures) in enumerate(servers.items()):
+            for place, server in enumerate(each.name for each in CONTENDERS):
+                if server not in servers:
+                    continue
+                figures = servers[server]
                 rates = [figures["loads"][f"{clients} x {size}"]["rps"] for clients in CLIENTS]
                 spots = [each + place * 0.1 for each in range(len(CLIENTS))]
                 axis.bar(spots, rates, 0.09, label=server, color=f"C{place}")
+            axis.set_yscale("log")
             axis.set_title(f"{name}, {size} row{'s' * (size > 1)} a request", fontsize=9)
-            axis.set_xticks([each + 0.35 for each in range(len(CLIENTS))], [f"{each} clients" for each in CLIENTS])
+            axis.set_xticks(
+                [each + 0.35 for each in range(len(CLIENTS))], [f"{each} client{'s' * (each > 1)}" for each in CLIENTS]
+            )
             axis.tick_params(labelsize=8)
             axis.set_ylabel("requests a second", fontsize=8)
     handles, labels = max((axis.get_legend_handles_labels() for axis in axes.flat), key=lambda each: len(each[0]))
