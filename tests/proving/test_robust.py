@@ -1,4 +1,4 @@
-"""The gate `robust` on real servers: two example notebooks stand hundreds of bad requests, and planted faults are caught."""
+"""The gate `robust` on real servers: two example notebooks stand thousands of bad requests, and planted faults are caught."""
 
 from __future__ import annotations
 
@@ -65,9 +65,9 @@ def codes(verdict: Verdict) -> list[str]:
     return [each.code for each in verdict.diagnostics]
 
 
-@pytest.mark.parametrize(("example", "count"), [("churn", 1_000), ("reviews", 500)])
-def test_hundreds_of_bad_requests_leave_an_example_notebooks_service_well(
-    example: str, count: int, recordings: Callable[[str], Recorded]
+@pytest.mark.parametrize("example", ["churn", "reviews"])
+def test_two_thousand_bad_requests_leave_an_example_notebooks_service_well(
+    example: str, recordings: Callable[[str], Recorded]
 ) -> None:
     proven = recordings(example).proven
     package, requests = proven.package, proven.requests
@@ -76,14 +76,14 @@ def test_hundreds_of_bad_requests_leave_an_example_notebooks_service_well(
         for start in range(0, known.count, 1_000):  # as the gate `served` has done before
             exchange(server.address, request_bytes(known.body(known.some(1_000, start)[0])))
         verdict = robust(
-            server, known, lambda bodies: answer_bodies(proven.folder, package, bodies), count=count, seconds=1e9
+            server, known, lambda bodies: answer_bodies(proven.folder, package, bodies), count=2_000, seconds=1e9
         )
     assert verdict.outcome is Outcome.PASS, verdict.reason
     figures = verdict.figures
-    assert figures["requests"] == count
+    assert figures["requests"] == 2_000
     assert (figures["server_errors"], figures["faults"]) == (0, 0)
-    assert figures["compared_with_package"] > 50
-    assert figures["refusals_with_place"] > count / 4
+    assert figures["compared_with_package"] > 100
+    assert figures["refusals_with_place"] > 500
     assert figures["memory_after_mb"] <= 1.1 * figures["memory_before_mb"]
 
 
