@@ -16,7 +16,7 @@ from nbdeploy.analysis.display import is_display
 from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.sharing import Share
 from nbdeploy.analysis.summary import Functions
-from nbdeploy.analysis.targets import plain_targets
+from nbdeploy.analysis.targets import parts_imported, plain_targets
 from nbdeploy.analysis.visitor import TrainingCall, Visitor
 from nbdeploy.analysis.walking import walk
 
@@ -140,11 +140,9 @@ def _kills(statement: ast.stmt, imported: Imported) -> frozenset[str]:
             return frozenset({name})
         case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
             return frozenset({statement.name})
-        case ast.Import(names=aliases):
+        case ast.Import() | ast.ImportFrom():
             # `import xml.sax` leaves in `xml` what `import xml.dom` has put there
-            return frozenset(each.asname or each.name for each in aliases if each.asname or "." not in each.name)
-        case ast.ImportFrom():
-            return imported.bound_by(statement)
+            return imported.bound_by(statement) - {each.partition(".")[0] for each in parts_imported(statement)}
         case ast.With() | ast.AsyncWith():
             return _killed_by_with(statement, imported)
         case ast.For(target=target, body=body) if _runs(statement.iter, imported):

@@ -16,6 +16,7 @@ from nbdeploy.analysis.lines import Lines
 from nbdeploy.analysis.sharing import CODE
 from nbdeploy.analysis.statement import Place, Statement
 from nbdeploy.analysis.summary import Functions, Summary
+from nbdeploy.analysis.targets import parts_imported
 from nbdeploy.notebook.cells import Cell, Notebook, Role
 
 __all__ = ["Place", "Program", "Statement", "read_program"]
@@ -58,17 +59,11 @@ class Program:
 
         `import xml.sax` and `import xml.dom` bind the same name, and what it gives access to is what both have loaded.
         """
-        loaded = [
-            alias.name
-            for each in self.statements[: definition.index + 1]
-            if isinstance(each.node, ast.Import)
-            for alias in each.node.names
-            if alias.asname is None and alias.name.partition(".")[0] == name
-        ]
-        parts = dict.fromkeys(each for each in loaded if "." in each)
-        if not parts or not isinstance(definition.node, ast.Import):
-            return definition
-        return replace(definition, node=ast.Import(names=[ast.alias(each) for each in parts]))
+        if not isinstance(definition.node, ast.Import) or any(each.asname == name for each in definition.node.names):
+            return definition  # it is another thing by that name
+        before = (parts_imported(each.node) for each in self.statements[: definition.index + 1])
+        parts = dict.fromkeys(part for parts in before for part in parts if part.partition(".")[0] == name)
+        return replace(definition, node=ast.Import(names=[ast.alias(each) for each in parts])) if parts else definition
 
     @cached_property
     def _definitions(self) -> Mapping[str, list[int]]:

@@ -65,6 +65,12 @@ def bound_by_import(statement: ast.Import | ast.ImportFrom) -> Iterator[str]:
             yield alias.asname or alias.name.split(".")[0]
 
 
+def parts_imported(statement: ast.stmt) -> list[str]:
+    """Return the modules that an import loads as parts of the package that it binds: `xml.sax` for `import xml.sax`."""
+    aliases = statement.names if isinstance(statement, ast.Import) else []
+    return [alias.name for alias in aliases if alias.asname is None and "." in alias.name]
+
+
 def given_to(call: ast.Call) -> list[ast.expr]:
     """Return the argument expressions of a call, positional ones first."""
     return [*call.args, *(each.value for each in call.keywords)]

@@ -301,6 +301,13 @@ def test_all_parts_of_a_package_that_the_notebook_has_imported_are_imported() ->
         assert "import xml.dom.minidom\nimport xml.sax.saxutils\n" in package.texts["predict"]
 
 
+def test_another_module_by_the_name_of_a_package_is_the_one_that_is_imported() -> None:
+    imports = "import xml.dom.minidom\nimport xml.sax.saxutils as xml\nrows = ['a<b']"
+    with emitted(imports, ("predict", "p = [xml.escape(row) for row in rows]")) as package:
+        assert "import xml.sax.saxutils as xml\n" in package.texts["predict"]
+        assert "minidom" not in package.texts["predict"]
+
+
 def test_comments_and_cells_come_along() -> None:
     predict = "# Ask the model,\n# then round.\np = model.predict(X).round()  # to whole numbers"
     with emitted(DATA, f"X = df[['b']]\n{FIT}", ("predict", predict)) as package:
