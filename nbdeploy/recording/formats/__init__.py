@@ -96,7 +96,9 @@ def saver_source(formats: Iterable[str]) -> str:
 
 def prepare(format: str) -> None:
     """Import what reading files of a format takes, and no more than that. A package does without: its environment has no more."""
-    getattr(_module(format), "prepare", _nothing)()
+    module = _module(format)
+    if hasattr(module, "prepare"):
+        module.prepare()
 
 
 def suffix(format: str) -> str:
@@ -106,14 +108,11 @@ def suffix(format: str) -> str:
 
 def wanted_types(format: str, path: Path) -> tuple[str, ...]:
     """Give the types, beyond plain data and the library's own, that reading a file would build. The file is not read."""
-    if format not in FORMATS or not hasattr(_module(format), f"wanted_{format}"):
+    audit = getattr(_module(format), f"wanted_{format}", None) if format in FORMATS else None
+    if audit is None:
         return ()
     prepare(format)
-    return tuple(getattr(_module(format), f"wanted_{format}")(path))
-
-
-def _nothing() -> None:
-    pass
+    return tuple(audit(path))
 
 
 def _module(name: str) -> ModuleType:
