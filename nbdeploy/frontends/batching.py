@@ -59,6 +59,7 @@ def batch_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="rows that are answered at once (default: by their size)",
     )
+    add("--workers", type=whole_number(1), metavar="N", help="processes that answer (default: one a CPU, up to 4)")
     add("--venv", type=Path, metavar="DIR", help="run in an environment of the package's lock, made in DIR if need be")
 
 
@@ -76,6 +77,8 @@ def batch(options: argparse.Namespace, stdout: TextIO) -> Answer:
         raise wrong_use("--out is a database: say which table", "--table NAME --key COLUMN")
     if options.submit is not None and options.engine != "spark":
         raise wrong_use("--submit writes a Spark job", "add --engine spark")
+    if options.workers is not None and options.engine == "spark":
+        raise wrong_use("--workers are processes of this machine", "give Spark its own with --master 'local[N]'")
     from nbdeploy.frontends.progress_views import quiet_view, terminal_view
     from nbdeploy.operating.batch.run import BatchRequest, batch
 
@@ -92,6 +95,7 @@ def batch(options: argparse.Namespace, stdout: TextIO) -> Answer:
         format=options.format,
         overwrite=options.overwrite,
         rows=options.batch_rows,
+        workers=options.workers,
         venv=options.venv,
     )
     if options.submit is not None:

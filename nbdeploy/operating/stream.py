@@ -18,8 +18,8 @@ from urllib.parse import SplitResult, urlsplit
 from nbdeploy.errors import Diagnostic, EnvironmentProblem, UsageError
 from nbdeploy.packaging.installed import closure_of, installed
 from nbdeploy.packaging.placing import check_place, written_whole
-from nbdeploy.proving.clean_process import process_environment
 from nbdeploy.proving.locked import absent_modules
+from nbdeploy.proving.process_environment import process_environment
 from nbdeploy.suggestions import did_you_mean
 
 __all__ = ["Start", "Stream", "emit_worker", "start_of"]

@@ -15,8 +15,8 @@ from typing import Any
 from nbdeploy.errors import Diagnostic, EnvironmentProblem
 from nbdeploy.packaging.installed import installed
 from nbdeploy.packaging.search_places import search_places
-from nbdeploy.proving.clean_process import process_environment
 from nbdeploy.proving.locked import absent_modules
+from nbdeploy.proving.process_environment import process_environment
 
 __all__ = ["Environment", "ask", "train"]
 

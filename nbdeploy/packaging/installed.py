@@ -146,14 +146,14 @@ def _installed(path: tuple[tuple[str, int], ...]) -> Mapping[str, Installed]:
         metadata = distribution.metadata
         name = metadata["Name"] if metadata is not None else None
         if name and (key := canonicalize_name(name)) not in found:  # the first on the path is the one that is imported
-            found[key] = _described(key, distribution)
+            found[key] = _described(key, metadata["Version"], distribution)
     return found
 
 
-def _described(name: str, distribution: Distribution) -> Installed:
+def _described(name: str, version: str, distribution: Distribution) -> Installed:
     modules, files = _provided(distribution)
     origin, sha256, project = _origin(distribution)
-    return Installed(name, distribution.version, modules, files, origin, sha256, project, distribution)
+    return Installed(name, version, modules, files, origin, sha256, project, distribution)
 
 
 def _provided(distribution: Distribution) -> tuple[frozenset[str], frozenset[str]]:

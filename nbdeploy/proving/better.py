@@ -14,8 +14,8 @@ from typing import Any
 
 from nbdeploy.errors import Diagnostic
 from nbdeploy.packaging.installed import installed
-from nbdeploy.proving.clean_process import process_environment
 from nbdeploy.proving.locked import absent_modules
+from nbdeploy.proving.process_environment import process_environment
 from nbdeploy.proving.verdict import Outcome, Verdict
 from nbdeploy.recording.recording import Recording
 

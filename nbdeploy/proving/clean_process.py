@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from nbdeploy.packaging.installed import installed
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.schema import parse_name, request_field
 from nbdeploy.proving.contract_file import Contract
+from nbdeploy.proving.process_environment import process_environment
 from nbdeploy.recording.recording import Recording
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "answers_of",
     "ask_package",
     "measured_metric",
-    "process_environment",
     "recorded_requests",
     "run_package_tests",
 ]
@@ -155,9 +154,3 @@ def _reported(folder: Path, job: Mapping[str, Any]) -> dict[str, Any]:
             )
         answer: dict[str, Any] = json.loads(report.read_text(encoding="utf-8"))
         return answer
-
-
-def process_environment() -> dict[str, str]:
-    """Return the few variables that a process which runs a package gets."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT", "LD_LIBRARY_PATH", "OMP_NUM_THREADS")
-    return {name: os.environ[name] for name in kept if name in os.environ} | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}

@@ -17,7 +17,7 @@ from nbdeploy.packaging.asked import asked_of, is_model
 from nbdeploy.packaging.export import Converted, WholeGraphFiles
 from nbdeploy.packaging.symbols import name_symbols
 from nbdeploy.packaging.tolerance import Tolerance, of_precision
-from nbdeploy.proving.clean_process import process_environment
+from nbdeploy.proving.process_environment import process_environment
 from nbdeploy.proving.verdict import Outcome, Verdict
 from nbdeploy.request import OnnxWish
 

@@ -12,6 +12,7 @@ from nbdeploy.operating.batch.columns import holds_json, kept
 from nbdeploy.suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
     import pyarrow as pa
 
     from nbdeploy.operating.batch.package import BatchPackage
@@ -78,9 +79,21 @@ class Answering:
             )
             for name in self.keep
         ]
-        lineage = [pa.repeat(self.package.version, len(rows)), pa.repeat(self.request_id, len(rows)), pa.array(rows)]
-        answers = pa.record_batch([*columns, *predictions.columns, *lineage], schema=self.schema)
+        answers = pa.record_batch([*columns, *predictions.columns, *self._lineage(rows)], schema=self.schema)
         return answers, self._bad(scored, problems) if problems else []
+
+    def _lineage(self, rows: np.ndarray) -> list[pa.Array]:
+        """Return the columns of `LINEAGE`, made of buffers: `pa.array` and `pa.repeat` would import pandas into this process."""
+        import numpy as np
+        import pyarrow as pa
+
+        def repeated(text: str) -> pa.Array:
+            content = text.encode()
+            ends = np.arange(len(rows) + 1, dtype=np.int32) * len(content)
+            return pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(content * len(rows)))
+
+        numbers = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows.astype(np.int64))])
+        return [repeated(self.package.version), repeated(self.request_id), numbers]
 
     def _without_key(self, batch: pa.RecordBatch, rows: Any) -> list[dict[str, Any]]:
         import numpy as np

@@ -182,7 +182,8 @@ class Parquet:
             groups = list(range(group, about.num_row_groups))
             for batch in found.iter_batches(row_groups=groups) if groups else ():
                 before, passed = passed, passed + batch.num_rows
-                left = batch.slice(max(0, skip - before)).cast(schema)
+                left = batch.slice(max(0, skip - before))
+                left = left if left.schema.equals(schema) else left.cast(schema)
                 yield Piece(left, count=left.num_rows, share=passed / total)
 
 

@@ -15,7 +15,7 @@ from nbdeploy.clock import Clock
 from nbdeploy.errors import Diagnostic, GateError
 from nbdeploy.operating.batch.answering import Answering, input_columns, kept_columns
 from nbdeploy.operating.batch.package import BatchPackage, batch_package
-from nbdeploy.operating.batch.scorer import scoring
+from nbdeploy.operating.batch.scorer import cpus, scoring
 from nbdeploy.operating.batch.values import Mark
 from nbdeploy.operating.training import Environment
 from nbdeploy.progress import Event, Progress, silent
@@ -30,6 +30,7 @@ ROWS = 50_000  # of a chunk, where they are not too wide: small ones cost scikit
 CHUNK_BYTES = 64 * 1024 * 1024
 PART_CHUNKS = 10
 PART_SECONDS = 30.0  # a kill loses no more than about this, or a chunk
+MOST_WORKERS = 4  # each has the model in its memory
 NAMED = 20  # rows at fault that an error names
 
 
@@ -39,7 +40,8 @@ class BatchRequest:
 
     `keep` names columns that go into the output beside the predictions; None means all of a file, the key of a table.
     `columns` are those of the input where it is no table. `query` is a SELECT or a table's name, `table` where answers go in a
-    database, `key` the columns that tell its rows apart. `rows` of a chunk are chosen by their size unless they are given.
+    database, `key` the columns that tell its rows apart. `rows` of a chunk are chosen by their size unless they are given,
+    `workers` are processes that answer: one a processor, but not more than `MOST_WORKERS` unless that is asked.
     """
 
     target: str
@@ -54,6 +56,7 @@ class BatchRequest:
     format: str | None = None
     overwrite: bool = False
     rows: int | None = None
+    workers: int | None = None
     venv: Path | None = None
 
 
@@ -88,18 +91,18 @@ def batch(request: BatchRequest, progress: Progress = silent) -> Batched:
     broke down) and EnvironmentProblem (NBD652, NBD655: a driver is missing, or the database can't be reached).
     """
     package = batch_package(request.target)
-    source = source_of(request)
-    schema = source.schema()
-    columns = input_columns(package, schema, request.columns, request.source)
-    keep = kept_columns(schema, request.keep, request.key if request.table else None, request.source)
-    rows = request.rows or chunk_rows(source)
-    identity = identity_of(package, source, {"columns": columns, "keep": keep, "key": request.key, "rows": rows})
     environment = Environment.of(package.folder, package.module, request.venv)
-    with Clock(progress).stage("score", f"{request.source} with {package.name} {package.version}"):
-        with scoring(package, environment) as scorer:
-            answering = Answering(
-                package, schema, columns, keep, scorer.answer, request.key, str(identity["request_id"])
-            )
+    most = request.workers or min(cpus(), MOST_WORKERS)
+    with scoring(package, environment, most) as scorer:  # it starts while the source is looked at
+        source = source_of(request)
+        schema = source.schema()
+        columns = input_columns(package, schema, request.columns, request.source)
+        keep = kept_columns(schema, request.keep, request.key if request.table else None, request.source)
+        rows = request.rows or chunk_rows(source)
+        identity = identity_of(package, source, {"columns": columns, "keep": keep, "key": request.key, "rows": rows})
+        with Clock(progress).stage("score", f"{request.source} with {package.name} {package.version}"):
+            answer = scorer.ready(min(most, -(-source.total // rows) or 1) if source.total is not None else most)
+            answering = Answering(package, schema, columns, keep, answer, request.key, str(identity["request_id"]))
             target = target_of(request, identity, answering)
             job = Job(request, source, target, answering, rows, progress)
             job.run(scorer)

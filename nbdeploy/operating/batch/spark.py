@@ -118,7 +118,7 @@ def submission(request: BatchRequest, folder: Path, master: str, *, by_hand: boo
     rows = request.rows or chunk_rows(source)
     identity = identity_of(package, source, {"columns": columns, "keep": keep, "key": request.key, "rows": rows})
     with scoring(package, Environment.of(package.folder, package.module, request.venv)) as scorer:
-        answer = scorer.answer
+        answer = scorer.ready()
     answering = Answering(package, schema, columns, keep, answer, (), str(identity["request_id"]))
     target = file_target(
         place(request.out), identity, answering.schema, format=request.format, overwrite=request.overwrite

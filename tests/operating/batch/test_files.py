@@ -123,8 +123,8 @@ def bad_rows(done: Any) -> list[dict[str, Any]]:
 
 def test_a_killed_job_goes_on_and_makes_the_same_file(risk: Path, people: Path, tmp_path: Path) -> None:
     whole, often = tmp_path / "whole.parquet", tmp_path / "often.parquet"
-    job(risk, people, whole, on_error="skip")
-    asked = {"target": str(risk), "source": str(people), "out": str(often), "rows": 64, "on_error": "skip"}
+    job(risk, people, whole, on_error="skip", workers=1)
+    asked = {"target": str(risk), "source": str(people), "out": str(often), "rows": 64, "on_error": "skip", "workers": 3}
     for chunks in (5, 3):
         killed(chunks, **asked)
         assert not often.exists()
@@ -225,4 +225,5 @@ def test_what_must_not_be_cut_into_batches_is_refused(people: Path, tmp_path: Pa
     (broken / "risk" / "predict.py").write_text("import pandas\nimport bentoml\n")
     refused("NBD644", "No module named 'bentoml'", broken, people, tmp_path / "out.parquet")
     (broken / "risk" / "predict.py").write_text("import os\ndef predict(df):\n    os._exit(3)\n")
-    refused("NBD644", "brought its process down", broken, people, tmp_path / "out.parquet")
+    for workers in (1, 2):
+        refused("NBD644", "brought its process down", broken, people, tmp_path / "out.parquet", workers=workers)
