@@ -127,6 +127,8 @@ def _joined(pieces: list[Piece]) -> Piece:
     if len(pieces) == 1:
         return pieces[0]
     batch = pa.concat_batches([each.batch for each in pieces])
+    if all(each.positions is None for each in pieces):
+        return Piece(batch, count=batch.num_rows, share=pieces[-1].share)
     positions: list[int] = []
     broken: list[Mapping[str, Any]] = []
     first = 0
@@ -134,8 +136,7 @@ def _joined(pieces: list[Piece]) -> Piece:
         positions += [first + at for at in (range(each.count) if each.positions is None else each.positions)]
         broken += [{**one, "row": first + one["row"]} for one in each.broken]
         first += each.count
-    plain = all(each.positions is None for each in pieces)
-    return Piece(batch, None if plain else positions, tuple(broken), first, pieces[-1].share)
+    return Piece(batch, positions, tuple(broken), first, pieces[-1].share)
 
 
 def _cut(piece: Piece, rows: int) -> tuple[Piece, Piece]:

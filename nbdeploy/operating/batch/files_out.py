@@ -5,6 +5,8 @@ While a job runs, `OUT.partial/` holds its parts, the rows at fault beside them,
     job.json                        what is scored with what: another job does not go on here
     part-00000.parquet  .json       answers; `rows`, `bad` and the place in the source behind them
     part-00000.bad.jsonl            rows at fault, if any
+
+Parts that will be one file of Parquet are Arrow's own files till then, which cost less to write and to read again.
 """
 
 from __future__ import annotations
@@ -60,10 +62,9 @@ class FileTarget:
         self._bad += bad
 
     def commit(self, mark: Mark, counts: Mapping[str, int]) -> None:
-        writer = WRITERS[self.format]
         name = f"part-{self._number:05}"
-        with (self.partial / f"{name}{self._ending}").writing() as file:
-            writer.write(file, self._answers, self.schema, self._number == 0 or self.folder)
+        with (self.partial / f"{name}{self._writer.ending}").writing() as file:
+            self._writer.write(file, self._answers, self.schema, self._number == 0 or self.folder)
         if self._bad:
             with (self.partial / f"{name}.bad.jsonl").writing() as file:
                 file.writelines(json.dumps(each, ensure_ascii=False).encode() + b"\n" for each in self._bad)
@@ -77,7 +78,7 @@ class FileTarget:
         if not self._records():
             self.commit(Mark(), {"rows": 0, "bad": 0})
         records = self._records()
-        parts = [self.partial / f"part-{number:05}{self._ending}" for number in range(len(records))]
+        parts = [self.partial / f"part-{number:05}{self._writer.ending}" for number in range(len(records))]
         faults = [
             self.partial / f"part-{number:05}.bad.jsonl" for number, record in enumerate(records) if record["bad"]
         ]
@@ -92,7 +93,7 @@ class FileTarget:
             self._publish_folder(parts)
         else:
             with self.out.writing() as file:
-                WRITERS[self.format].join(parts, file, self.schema)
+                self._writer.join(parts, file, self.schema)
         self.partial.remove()
         return {"out": self.out.shown, "bad_rows": bad.shown if faults else None}
 
@@ -105,8 +106,8 @@ class FileTarget:
         self.partial.rename(self.out)
 
     @property
-    def _ending(self) -> str:
-        return {"parquet": ".parquet", "csv": ".csv", "jsonl": ".jsonl"}[self.format]
+    def _writer(self) -> Any:
+        return PARQUET_PARTS if self.folder and self.format == "parquet" else WRITERS[self.format]
 
     @property
     def _stem(self) -> str:
@@ -131,12 +132,25 @@ def _copy(source: Place, target: Any) -> None:
 # the formats ------------------------------------------------------------------------------------------------------------
 
 
-class Parquet:
+class ParquetParts:
+    ending = ".parquet"
+
     def write(self, file: Any, answers: list[Any], schema: pa.Schema, first: bool) -> None:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
         pq.write_table(pa.Table.from_batches(answers, schema), file, compression="snappy")
+
+
+class Parquet:
+    ending = ".arrow"
+
+    def write(self, file: Any, answers: list[Any], schema: pa.Schema, first: bool) -> None:
+        import pyarrow as pa
+
+        with pa.ipc.new_file(file, schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+            for each in answers:
+                writer.write_batch(each)
 
     def join(self, parts: list[Place], file: Any, schema: pa.Schema) -> None:
         """Copy row by row into groups that do not depend on where a part ends."""
@@ -147,10 +161,10 @@ class Parquet:
         size = 0
         with pq.ParquetWriter(file, schema, compression="snappy") as writer:
             for part in parts:
-                with part.read() as stream:
-                    for batch in pq.ParquetFile(stream, pre_buffer=False).iter_batches():
-                        waiting.append(batch.cast(schema))
-                        size += batch.num_rows
+                with part.read() as stream, pa.ipc.open_file(stream) as batches:
+                    for number in range(batches.num_record_batches):
+                        waiting.append(batches.get_batch(number))
+                        size += waiting[-1].num_rows
                         while size >= GROUP:
                             table = pa.Table.from_batches(waiting)
                             writer.write_table(table.slice(0, GROUP), GROUP)
@@ -160,6 +174,8 @@ class Parquet:
 
 
 class Csv:
+    ending = ".csv"
+
     def write(self, file: Any, answers: list[Any], schema: pa.Schema, first: bool) -> None:
         import pyarrow as pa
         from pyarrow import csv
@@ -174,6 +190,8 @@ class Csv:
 
 
 class JsonLines:
+    ending = ".jsonl"
+
     def write(self, file: Any, answers: list[Any], schema: pa.Schema, first: bool) -> None:
         for batch in answers:
             file.writelines(_lines(batch))
@@ -210,6 +228,7 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else str(value)
 
 
+PARQUET_PARTS = ParquetParts()
 WRITERS: Mapping[str, Any] = {"parquet": Parquet(), "csv": Csv(), "jsonl": JsonLines()}
 
 

@@ -124,7 +124,14 @@ def bad_rows(done: Any) -> list[dict[str, Any]]:
 def test_a_killed_job_goes_on_and_makes_the_same_file(risk: Path, people: Path, tmp_path: Path) -> None:
     whole, often = tmp_path / "whole.parquet", tmp_path / "often.parquet"
     job(risk, people, whole, on_error="skip", workers=1)
-    asked = {"target": str(risk), "source": str(people), "out": str(often), "rows": 64, "on_error": "skip", "workers": 3}
+    asked = {
+        "target": str(risk),
+        "source": str(people),
+        "out": str(often),
+        "rows": 64,
+        "on_error": "skip",
+        "workers": 3,
+    }
     for chunks in (5, 3):
         killed(chunks, **asked)
         assert not often.exists()
