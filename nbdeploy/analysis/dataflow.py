@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nbdeploy.analysis.effects import Effects
-from nbdeploy.analysis.heap import NOTHING, Code, Heap
+from nbdeploy.analysis.heap import NOTHING, Behind, Code, Heap
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, is_pseudo, is_stream
 from nbdeploy.analysis.sharing import CODE, How
 from nbdeploy.analysis.statement import Statement
 from nbdeploy.analysis.summary import Summary
+from nbdeploy.analysis.walking import children
 
 __all__ = ["Atom", "Dataflow", "Flow", "dataflow_of"]
 
@@ -47,9 +48,8 @@ class Dataflow:
 
     def atoms_of(self, name: str, before: int) -> frozenset[Atom]:
         """Return what has to be made to make `name` as it stands before the statement `before` runs."""
-        late = (each for code in self.heap.code_behind([name], before) for each in code.late)
-        names = frozenset({name, *late})
-        return names | self.heap.reached(names, before)
+        behind = self.heap.behind([name], before)
+        return behind.names | behind.objects
 
     def names_touched_by(self, statement: Statement) -> frozenset[str]:
         """Return the names, of whatever moment, that may share an object which the statement changes."""
@@ -57,72 +57,78 @@ class Dataflow:
 
     def flow_of(self, statement: Statement, within: Statement | None = None) -> Flow:
         """Return the flow of a statement, of a cut form of it, or of one in a block of the statement `within`."""
-        return _Moment(self, statement, within or statement).flow()
+        return _Moment(self, statement, within or statement, self.behind(statement)).flow()
+
+    def behind(self, statement: Statement) -> Behind | None:
+        """Return what the statement may call as it finds it, lambdas in it too; None where no code of the notebook runs."""
+        if _runs_nothing(statement):
+            return None
+        return self.heap.behind(_called_with(statement), statement.index)
 
 
 def dataflow_of(statements: Iterable[Statement], summaries: Mapping[int, Summary]) -> Dataflow:
     """Return the flows of a program. `summaries` tell by index what the functions that a statement makes do when called."""
     found = Dataflow()
     for each in statements:
-        _Binding(found, each, summaries.get(each.index)).run()
-        found.flows.append(found.flow_of(each))
+        effects = each.effects
+        for name in effects.refs | effects.late | effects.mutates | effects.may_change:
+            found.heap.know(name)
+        behind = found.behind(each)
+        _Binding(found, each, summaries.get(each.index), behind.code if behind else []).run()
+        found.flows.append(_Moment(found, each, each, behind).flow())
     return found
 
 
 class _Binding:
     """One step of the forward walk: which objects the statement's names hold afterwards."""
 
-    def __init__(self, flow: Dataflow, statement: Statement, summary: Summary | None) -> None:
+    def __init__(self, flow: Dataflow, statement: Statement, summary: Summary | None, code: list[Code]) -> None:
         self.heap = flow.heap
         self.seeded = flow.seeded
         self.statement = statement
         self.effects = statement.effects
         self.summary = summary
+        self.code = code
         self.now = statement.index
 
     def run(self) -> None:
         effects = self.effects
-        for name in effects.refs | effects.late | effects.mutates | effects.may_change:
-            self.heap.know(name)
         if self.statement.imports:
             for name in effects.defs:  # always the same module, however often it is imported
                 self.heap.know(name)
             return
-        code = self.heap.code_behind(_called_with(self.statement), self.now)
-        self._seed(code)
-        self._keep_arguments(code)
-        self._keep_one_another(code)
-        rebound = frozenset(name for each in code for name in each.summary.rebinds)
-        fresh = {name: self.heap.new(name) for name in effects.defs | rebound}
-        consumable = any(each.summary.is_generator for each in code)
+        self._seed()
+        self._keep_given()
+        rebound = frozenset(name for each in self.code for name in each.summary.rebinds)
+        fresh = {name: self.heap.new() for name in effects.defs | rebound}
+        consumable = any(each.summary.is_generator for each in self.code)
         for name, made in fresh.items():
             self._describe(name, made, consumable)
         for name, objects in self._shared(fresh).items():
             self.heap.bind(name, objects, self.now)
 
-    def _seed(self, code: list[Code]) -> None:
+    def _seed(self) -> None:
         streams = set(self.effects.seeds)
-        streams |= {name for each in code for name in each.summary.changes if is_stream(name)}
+        streams |= {name for each in self.code for name in each.summary.changes if is_stream(name)}
         for each in streams:
             self.seeded.setdefault(each, self.now)
 
-    def _keep_arguments(self, code: list[Code]) -> None:
-        """A function that changes a global may keep its arguments there."""
-        names = _given(self.effects, self.heap, self.now)
+    def _keep_given(self) -> None:
+        """A function that changes a global may keep its arguments there.
+
+        And what it keeps of them in one another is not known where it is not called by its own name.
+        """
+        names = _given(self.effects, self.heap, self.now) if self.code else frozenset[str]()
         if not names:
             return
         given = {each for name in names for each in self._objects(name)}
-        for name in {name for each in code for name in each.summary.changes}:
+        changed = {name for each in self.code for name in each.summary.changes}
+        for name in changed:
             for holder in self.heap.reached([name], self.now):
                 self.heap.hold(holder, given, self.now)
-
-    def _keep_one_another(self, code: list[Code]) -> None:
-        """What a function keeps of its arguments in one another is not known where it is not called by its own name."""
-        names = _given(self.effects, self.heap, self.now)
         called = self.heap.functions_of(self.effects.calls, self.now)
-        others = [each for each in code if each.summary.parameters and each not in called and not each.summary.methods]
-        if len(names) > 1 and others:
-            given = {each for name in names for each in self._objects(name)}
+        others = (each for each in self.code if each.summary.parameters and not each.summary.methods)
+        if len(names) > 1 and any(each not in called for each in others):
             for holder in given - self.heap.code.keys():
                 self.heap.hold(holder, given, self.now)
 
@@ -198,11 +204,12 @@ class _Binding:
 class _Moment:
     """What a statement does at its place in the run."""
 
-    def __init__(self, flow: Dataflow, statement: Statement, within: Statement) -> None:
+    def __init__(self, flow: Dataflow, statement: Statement, within: Statement, behind: Behind | None) -> None:
         self.heap = flow.heap
         self.seeded = flow.seeded
         self.statement = statement
         self.effects = statement.effects
+        self.behind = behind
         self.now = statement.index
         # Names that a block binds may be read in it as well: then they are what they were before, or what they are after.
         self.in_blocks = within.is_compound
@@ -210,13 +217,12 @@ class _Moment:
 
     def flow(self) -> Flow:
         effects = self.effects
-        read, code, reached = effects.refs, list[Code](), NOTHING
-        if not _runs_nothing(self.statement):
-            called = _called_with(self.statement)
-            code = self.heap.code_behind(called, self.now)
-            if self.inner & (called | effects.calls):
-                code += self.heap.code_behind(self.inner & (called | effects.calls), self.now + 1)
-            read = called.union(*(each.late for each in code))
+        read, reached, code = self.behind or Behind(effects.refs, NOTHING, [])
+        if self.behind is not None and self.in_blocks:
+            again = self.inner & (_called_with(self.statement) | effects.calls)
+            after = self.heap.behind(again, self.now + 1).code
+            code = code + after
+            read = read.union(*(each.late for each in after))
             reached = self._objects(read)
         sure, maybe = self._changes(code)
         drawn = self._drawn()
@@ -259,7 +265,7 @@ class _Moment:
 
     def _has_changing(self, name: str, method: str) -> bool:
         """Tell whether a class behind the name has a method of this name, and one that changes its object."""
-        code = self.heap.code_behind([name], self.now)
+        code = self.heap.behind([name], self.now).code
         return any(method in each.summary.methods and each.summary.parameters for each in code)
 
     def _top_of(self, name: str) -> frozenset[int]:
@@ -313,7 +319,7 @@ def _only_shows(effects: Effects, heap: Heap, now: int) -> bool:
     if not effects.display:
         return False
     called = {*effects.calls, *effects.asked, *(name for name, _ in effects.bound_methods)}
-    code = heap.code_behind(called, now) + heap.functions_of(effects.offered, now)
+    code = heap.behind(called, now).code + heap.functions_of(effects.offered, now)
     return not any(each.summary.changes or each.summary.rebinds or each.summary.parameters for each in code)
 
 
@@ -324,8 +330,6 @@ def _given(effects: Effects, heap: Heap, now: int) -> frozenset[str]:
 
 def _called_with(statement: Statement) -> frozenset[str]:
     """Names whose functions may run in the statement, and what lambdas in it read: one may be called at once."""
-    if _runs_nothing(statement):
-        return frozenset()
     effects = statement.effects
     return effects.refs if statement.defines_code else effects.refs | effects.late
 
@@ -338,7 +342,7 @@ def _streams_set(statement: Statement) -> frozenset[str]:
     return effects.seeds - effects.refs
 
 
-_PLAIN = (ast.Name, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.Lambda, ast.expr_context)
+_PLAIN = (ast.Name, ast.Constant, ast.List, ast.Tuple, ast.Dict, ast.Set, ast.Lambda)
 
 
 def _runs_nothing(statement: Statement) -> bool:
@@ -359,4 +363,4 @@ def _parts(node: ast.Assign) -> Iterator[ast.AST]:
         each = waiting.pop()
         yield each
         if not isinstance(each, ast.Lambda):
-            waiting += ast.iter_child_nodes(each)
+            waiting += children(each)

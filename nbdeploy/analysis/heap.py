@@ -9,14 +9,16 @@ indices of statements: what is asked for `before` an index is what the statement
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 from nbdeploy.analysis.imported import BUILTINS
 from nbdeploy.analysis.pseudo_names import is_pseudo
 from nbdeploy.analysis.summary import Summary
 
-__all__ = ["NOTHING", "Code", "Heap"]
+__all__ = ["NOTHING", "Behind", "Code", "Heap"]
 
 NOTHING: frozenset[int] = frozenset()
 
@@ -27,6 +29,14 @@ class Code:
 
     late: frozenset[str]
     summary: Summary
+
+
+class Behind(NamedTuple):
+    """Names and objects that code can get at, and the functions among the objects: it may call them."""
+
+    names: frozenset[str]
+    objects: frozenset[int]
+    code: list[Code]
 
 
 class Heap:
@@ -45,7 +55,7 @@ class Heap:
         self.settled: set[int] = set()
         self._history: dict[str, list[tuple[int, frozenset[int]]]] = {}
         self._held: dict[int, dict[int, int]] = {}  # object -> what it may hold, and since which statement
-        self._names: dict[int, set[str]] = {}
+        self._made = 0
 
     # asking -----------------------------------------------------------------------------------------------------------
 
@@ -60,13 +70,18 @@ class Heap:
     def reach(self, objects: Iterable[int], before: int) -> frozenset[int]:
         """Return the objects, and those that they hold, directly or not."""
         found = set(objects)
-        waiting = [each for each in found if each in self._held]
+        waiting = [*(found & self._held.keys())]
         while waiting:
-            for each, since in self._held.get(waiting.pop(), {}).items():
-                if each not in found and since < before:
-                    found.add(each)
-                    waiting.append(each)
+            new = self._held_by(waiting.pop(), before) - found
+            found |= new
+            waiting += new & self._held.keys()
         return frozenset(found)
+
+    def _held_by(self, holder: int, before: int) -> Set[int]:
+        held = self._held[holder]
+        if next(reversed(held.values())) < before:  # what is held longest comes first
+            return held.keys()
+        return {each for each, since in held.items() if since < before}
 
     def reached(self, names: Iterable[str], before: int) -> frozenset[int]:
         """Return all objects that names lead to."""
@@ -77,54 +92,64 @@ class Heap:
         objects = frozenset(each for name in names for each in self.points_to(name, before))
         return [self.code[each] for each in objects & self.code.keys() if not self.code[each].summary.methods]
 
-    def code_behind(self, names: Iterable[str], before: int) -> list[Code]:
-        """Return the functions that what the names hold may call, and those that these may call in turn."""
-        found: dict[int, Code] = {}
-        seen: set[str] = set()
-        waiting = list(names) if self.code else []
-        while waiting:
-            name = waiting.pop()
-            if name in seen:
-                continue
-            seen.add(name)
-            for each in self.reached([name], before):
-                if each in self.code and each not in found:
-                    found[each] = self.code[each]
-                    waiting += found[each].late
-        return list(found.values())
+    def behind(self, names: Iterable[str], before: int) -> Behind:
+        """Return what is reached from names, through the functions that what they hold may call, and so on."""
+        found = {*names}
+        objects = self.reached(found, before)
+        code: dict[int, Code] = {}
+        while new := objects & self.code.keys() - code.keys():
+            code |= {each: self.code[each] for each in new}
+            late = {name for each in new for name in self.code[each].late} - found
+            found |= late
+            objects |= self.reached(late, before)
+        return Behind(frozenset(found), objects, [*code.values()])
 
     def names_of(self, objects: Iterable[int]) -> frozenset[str]:
         """Return the names that lead to one of the objects at some moment."""
-        return frozenset(name for each in objects for name in self._names.get(each, ()))
+        leading, waiting = set(objects), [*objects]
+        while waiting:
+            new = [each for each in self._holders.get(waiting.pop(), ()) if each not in leading]
+            leading.update(new)
+            waiting += new
+        return frozenset(name for each in leading for name in self._named.get(each, ()))
+
+    @cached_property
+    def _named(self) -> dict[int, set[str]]:
+        """The names that each object has at some moment: asked for when all statements have been gone through."""
+        found: dict[int, set[str]] = {}
+        for name, history in self._history.items():
+            for each in frozenset[int]().union(*(objects for _, objects in history)):
+                found.setdefault(each, set()).add(name)
+        return found
+
+    @cached_property
+    def _holders(self) -> dict[int, list[int]]:
+        found: dict[int, list[int]] = {}
+        for holder, held in self._held.items():
+            for each in held:
+                found.setdefault(each, []).append(holder)
+        return found
 
     # writing down -----------------------------------------------------------------------------------------------------
 
-    def new(self, name: str = "") -> int:
-        """Return a new object, made for a name."""
-        made = len(self._names) + 1
-        self._names[made] = {name} if name else set()
-        return made
+    def new(self) -> int:
+        """Return a new object."""
+        self._made += 1
+        return self._made
 
     def know(self, name: str) -> None:
         """Give a name that nothing has bound an object, which statements may change."""
         if name not in self._history and not is_pseudo(name) and name not in BUILTINS:
-            self._history[name] = [(-1, frozenset({self.new(name)}))]
+            self._history[name] = [(-1, frozenset({self.new()}))]
 
     def bind(self, name: str, objects: Iterable[int], now: int) -> None:
         """Let a name be one of the objects once the statement `now` has run."""
-        held = frozenset(objects)
-        self._history.setdefault(name, []).append((now, held))
-        self._name(name, held, now)
+        self._history.setdefault(name, []).append((now, frozenset(objects)))
 
     def hold(self, holder: int, objects: Iterable[int], now: int) -> bool:
         """Let an object hold others from the statement `now` on; tell whether that is new."""
-        held = self._held.setdefault(holder, {})
+        held = self._held.get(holder, ())
         new = [each for each in objects if each not in held and each != holder]
-        held |= dict.fromkeys(new, now)
-        for name in self._names[holder] if new else ():
-            self._name(name, new, now)
+        if new:
+            self._held.setdefault(holder, {}).update(dict.fromkeys(new, now))
         return bool(new)
-
-    def _name(self, name: str, objects: Iterable[int], now: int) -> None:
-        for each in self.reach(objects, now + 1):
-            self._names[each].add(name)
