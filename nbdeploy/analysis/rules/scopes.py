@@ -9,17 +9,18 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from nbdeploy.analysis.scopes import declared_outer, local_names
 from nbdeploy.analysis.targets import argument_names, bound_by_import, plain_targets
+from nbdeploy.analysis.walking import children
 
 __all__ = ["FunctionReads", "Read", "Reader", "function_reads"]
 
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(NamedTuple):
     """A read of a global name.
 
     `sure` says that it happens whenever the statement (or the call of the function) runs; `called` that it is a call;
@@ -44,7 +45,7 @@ class FunctionReads:
 
 
 @dataclass
-class Reader(ast.NodeVisitor):
+class Reader:
     """Walks statements in the order of evaluation, and reports reads, bindings and deletions of global names."""
 
     on_read: Callable[[Read], None]
@@ -56,10 +57,18 @@ class Reader(ast.NodeVisitor):
     guarded: int = 0  # inside a `try` that catches: a missing name is expected
     _called: ast.expr | None = None
 
+    def visit(self, node: ast.AST) -> None:
+        visit = _METHODS.get(node.__class__, Reader.generic_visit)
+        visit(self, node)
+
+    def generic_visit(self, node: ast.AST) -> None:
+        for each in children(node):
+            self.visit(each)
+
     # names ----------------------------------------------------------------------------------------------------------
 
     def visit_Name(self, node: ast.Name) -> None:
-        if any(node.id in names for names in self.locals):
+        if self.locals and any(node.id in names for names in self.locals):
             return
         if isinstance(node.ctx, ast.Load):
             if not self.guarded:
@@ -70,7 +79,7 @@ class Reader(ast.NodeVisitor):
             self.on_delete(node.id, not self.unsure)
 
     def _bind(self, name: str) -> None:
-        if not any(name in names for names in self.locals):
+        if not (self.locals and any(name in names for names in self.locals)):
             self.on_bind(name)
 
     def visit_Call(self, node: ast.Call) -> None:
@@ -227,6 +236,13 @@ class Reader(ast.NodeVisitor):
         for each in nodes:
             if each is not None:
                 self.visit(each)
+
+
+_METHODS: dict[type[ast.AST], Callable[[Reader, ast.AST], None]] = {
+    getattr(ast, name.removeprefix("visit_")): method
+    for name, method in vars(Reader).items()
+    if name.startswith("visit_")
+}
 
 
 def function_reads(body: list[ast.stmt], names: set[str]) -> tuple[Read, ...]:

@@ -6,35 +6,49 @@ import ast
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.errors import Diagnostic, Severity
 
 __all__ = ["hint", "is_secret", "redacted", "secrets", "secrets_in"]
 
-# What the keys of well-known services look like.
+# What the keys of well-known services look like, each behind the marks of which one stands in every such key: they are looked
+# for first, since a text without any of them, as nearly all are, needs no pattern.
 _KNOWN = {
-    "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
-    "an Anthropic key": r"\bsk-ant-[\w-]{20,}",
-    "an OpenAI key": r"\bsk-(?!ant-)(?=[\w-]*\d)(?=[\w-]*[A-Z])[A-Za-z0-9_-]{20,}",
-    "a GitHub token": r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})",
-    "a GitLab token": r"\bglpat-[\w-]{20,}",
-    "a Hugging Face token": r"\bhf_[A-Za-z0-9]{30,}",
-    "a Google key": r"\bAIza[\w-]{35}",
-    "a Google client secret": r"\bGOCSPX-[\w-]{20,}",
-    "an Azure key": r"\b(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/]{40,}={0,2})",
-    "a Slack token": r"\bxox[abprs]-[\w-]{10,}",
-    "a Slack address to write to": r"\bhooks\.slack\.com/services/(?P<secret>T\w{6,}/B\w{6,}/\w{16,})",
-    "a Stripe key": r"\b[sr]k_live_[A-Za-z0-9]{16,}",
-    "a SendGrid key": r"\bSG\.[\w-]{16,}\.[\w-]{16,}",
-    "a PyPI token": r"\bpypi-[\w-]{50,}",
-    "an npm token": r"\bnpm_[A-Za-z0-9]{36}",
-    "a JSON web token": r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}",
-    "a private key": r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----",
-    "a password in an address": r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"{}<>$]+:(?P<secret>[^\s/@'\"{}<>$]{3,})@[\w.-]+",
+    "an AWS access key": ("AKIA ASIA", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
+    "an Anthropic key": ("sk-ant-", r"\bsk-ant-[\w-]{20,}"),
+    "an OpenAI key": ("sk-", r"\bsk-(?!ant-)(?=[\w-]*\d)(?=[\w-]*[A-Z])[A-Za-z0-9_-]{20,}"),
+    "a GitHub token": (
+        "ghp_ gho_ ghu_ ghs_ ghr_ github_pat_",
+        r"\b(?:gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,})",
+    ),
+    "a GitLab token": ("glpat-", r"\bglpat-[\w-]{20,}"),
+    "a Hugging Face token": ("hf_", r"\bhf_[A-Za-z0-9]{30,}"),
+    "a Google key": ("AIza", r"\bAIza[\w-]{35}"),
+    "a Google client secret": ("GOCSPX-", r"\bGOCSPX-[\w-]{20,}"),
+    "an Azure key": (
+        "AccessKey= AccountKey=",
+        r"\b(?:AccountKey|SharedAccessKey)=(?P<secret>[A-Za-z0-9+/]{40,}={0,2})",
+    ),
+    "a Slack token": ("xox", r"\bxox[abprs]-[\w-]{10,}"),
+    "a Slack address to write to": (
+        "hooks.slack.com",
+        r"\bhooks\.slack\.com/services/(?P<secret>T\w{6,}/B\w{6,}/\w{16,})",
+    ),
+    "a Stripe key": ("k_live_", r"\b[sr]k_live_[A-Za-z0-9]{16,}"),
+    "a SendGrid key": ("SG.", r"\bSG\.[\w-]{16,}\.[\w-]{16,}"),
+    "a PyPI token": ("pypi-", r"\bpypi-[\w-]{50,}"),
+    "an npm token": ("npm_", r"\bnpm_[A-Za-z0-9]{36}"),
+    "a JSON web token": ("eyJ", r"\beyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{10,}"),
+    "a private key": ("-----BEGIN", r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
+    "a password in an address": (
+        "://",
+        r"\b[a-z][a-z0-9+.-]*://[^\s/:@'\"{}<>$]+:(?P<secret>[^\s/@'\"{}<>$]{3,})@[\w.-]+",
+    ),
 }
-_PATTERNS = {what: re.compile(pattern) for what, pattern in _KNOWN.items()}
+_PATTERNS = {what: re.compile(pattern) for what, (_, pattern) in _KNOWN.items()}
+_MARKS = [(mark, what) for what, (marks, _) in _KNOWN.items() for mark in marks.split()]
 _NAMED = re.compile(
     r"(?:^|_|\b)(?:password|passwd|pwd|secret|token|api_?key|access_?key|private_?key|auth_?key|credentials?|"
     r"client_?secret|connection_?string|kaggle_?key|bearer)(?:$|_|\b)",
@@ -53,8 +67,9 @@ def secrets(survey: Survey) -> Iterator[Diagnostic]:
     """NBD116: keys of known services anywhere in a cell, and texts that are named as a password or token."""
     told: set[str] = set()
     for cell in survey.program.notebook.cells:
-        for number, line in enumerate(cell.source.split("\n"), 1):
-            for what, secret in _known_in(line):
+        kinds = _marked_in(cell.source)
+        for number, line in enumerate(cell.source.split("\n") if kinds else (), 1):
+            for what, secret in _known_in(line, kinds):
                 if secret not in told:
                     told.add(secret)
                     yield _finding(cell.index, number, what, secret)
@@ -97,12 +112,17 @@ def is_secret(name: str, value: str) -> bool:
     return bool(_NAMED.search(name)) and _looks_secret(value)
 
 
-def _known_in(text: str) -> Iterator[tuple[str, str]]:
-    for what, pattern in _PATTERNS.items():
-        for match in pattern.finditer(text):
+def _known_in(text: str, kinds: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
+    for what in _marked_in(text) if kinds is None else kinds:
+        for match in _PATTERNS[what].finditer(text):
             secret = match.groupdict().get("secret") or match[0]
             if not _PLACEHOLDER.search(secret) or what == "a private key":
                 yield what, secret
+
+
+def _marked_in(text: str) -> Iterable[str]:
+    """Return the kinds of keys that may stand in the text."""
+    return dict.fromkeys([what for mark, what in _MARKS if mark in text])
 
 
 def _named(survey: Survey) -> Iterator[tuple[int, int, str, str]]:

@@ -9,6 +9,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from nbdeploy.analysis.knowledge import Knowledge
 from nbdeploy.analysis.program import Program, Statement
@@ -20,21 +21,17 @@ __all__ = ["Function", "Site", "Survey", "dotted"]
 Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _KINDS = (
     ast.Assign,
-    ast.Attribute,
     ast.Call,
     ast.Constant,
     ast.Dict,
     ast.FunctionDef,
-    ast.Global,
     ast.Import,
     ast.ImportFrom,
-    ast.JoinedStr,
     ast.Subscript,
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """A node, the statement that it belongs to, and the innermost function around it.
 
     `sure` says that it runs whenever the statement does: it is in no branch, loop, handler or function.
@@ -120,26 +117,26 @@ def dotted(node: ast.expr) -> str:
 
 
 _WANTED = frozenset(_KINDS)
-_BRANCHING = (ast.If, ast.Try, ast.For, ast.AsyncFor, ast.While, ast.IfExp, ast.BoolOp, ast.Match, ast.ListComp)
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
-
-
+_BRANCHING = {ast.If, ast.Try, ast.For, ast.AsyncFor, ast.While, ast.IfExp, ast.BoolOp, ast.Match, ast.ListComp}
+_FUNCTIONS = {ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda}
 _LEAVES = frozenset({ast.Name, ast.Pass, ast.alias, ast.arg})  # nothing of interest below
 
 
-def _walk(statement: Statement) -> list[Site]:
-    found: list[Site] = []
+def _walk(statement: Statement) -> Iterator[Site]:
     waiting: list[tuple[ast.AST, Function | None, bool]] = [(statement.node, None, True)]
     while waiting:
         node, function, sure = waiting.pop()
         kind = node.__class__
         if kind in _WANTED:
-            found.append(Site(statement, node, function, sure))
+            yield Site(statement, node, function, sure)
+            if kind is ast.Constant:
+                continue
         if kind is ast.Expr and node.value.__class__ is ast.Constant:  # type: ignore[attr-defined]
             continue  # a docstring
-        if isinstance(node, _FUNCTIONS):
-            function, sure = node, False
-        elif isinstance(node, _BRANCHING):
+        if kind in _FUNCTIONS:
+            function, sure = node, False  # type: ignore[assignment]
+        elif kind in _BRANCHING:
             sure = False
-        waiting += [(each, function, sure) for each in reversed(children(node)) if each.__class__ not in _LEAVES]
-    return found
+        below = children(node)
+        below.reverse()
+        waiting += [(each, function, sure) for each in below if each.__class__ not in _LEAVES]
