@@ -18,11 +18,10 @@ TEMPLATE = Path(__file__).parent / "templates" / "graph.py.txt"
 READERS = {
     ("floats", "float64"): """\
 def plain_floats(values: list[Any], column: Column) -> np.ndarray | None:
-    if not set(map(type, values)) <= ({float, int, type(None)} if column.nullable else {float, int}):
-        return None
-    numbers = np.array(values, np.float64)  # None becomes NaN
-    if np.isfinite(numbers).all():
+    numbers = bare(values)
+    if numbers is not None or not column.nullable or not set(map(type, values)) <= {float, int, type(None)}:
         return numbers
+    numbers = np.array(values, np.float64)  # None becomes NaN
     return None if np.isinf(numbers).any() or np.isnan(numbers).sum() != values.count(None) else numbers""",
     ("integers", "int64"): """\
 def plain_integers(values: list[Any], column: Column) -> np.ndarray | None:
@@ -89,7 +88,7 @@ def graph_module(
         sha256=hashlib.sha256(graph).hexdigest(),
         made_of="".join(f'    "{name}": "{digest}",\n' for name, digest in made_of.items()),
         outputs=outputs,
-        readers=", ".join(sorted(readers.values())),
+        readers=", ".join(sorted({*readers.values(), *(["bare"] if "floats" in readers.values() else [])})),
         refused=refused,
         returned=returned,
         functions="\n\n\n".join(READERS[each] for each in READERS if each in readers),

@@ -33,6 +33,7 @@ IMPORTS = (  # (a text that shows the need, the line)
     ("difflib.", "import difflib"),
     ("math.", "import math"),
     ("re.compile", "import re"),
+    ('array("d"', "from array import array"),
     ("Callable[", "from collections.abc import Callable"),
     ("chain.", "from itertools import chain"),
     ("NamedTuple", "from typing import Any, NamedTuple"),

@@ -29,8 +29,18 @@ if not isinstance(sent, list):
 return limited(sent)
 """
 
+RETURN_ARRAY = 'return array_of(request["FIELD"])'
+
+ARRAY_OF = '''\
+def array_of(sent: Any) -> np.ndarray:
+    """The rows as `predict` takes them. Raises BadRequest, Refused."""
+    return parse_input(limited(sent) if isinstance(sent, list) else sent)
+
+
+'''
+
 READ_LINES = '''\
-def read_lines(body: bytes) -> list[Any]:
+def read_lines(body: bytes) -> LINES_TYPE:
     """The rows of a body that has one on each line. Raises BadRequest, Refused."""
     rows = []
     for line in body.splitlines():
@@ -39,7 +49,7 @@ def read_lines(body: bytes) -> list[Any]:
                 rows.append(loads(line))
             except ValueError as error:
                 raise not_json("the line", error, len(rows)) from None
-    return limited(rows)
+    return TAKEN(rows)
 
 
 def limited(rows: Any) -> Any:
@@ -82,7 +92,7 @@ def predicted_table(sent: pa.RecordBatch) -> bytes:
 '''
 
 NO_ROWS = """\
-if not sent:
+if not EMPTY:
     return []
 """
 
@@ -125,7 +135,7 @@ def score(requests: list[Any]) -> list[Any]:
     if len(requests) == 1:
         return [alone(requests[0])]
     try:
-        predictions = predicted(list(chain.from_iterable(requests)))
+        predictions = predicted(JOINED)
     except Exception:
         logger.info("one of %d requests is at fault: each is asked by itself", len(requests), exc_info=True)
         return [alone(sent) for sent in requests]
@@ -184,6 +194,8 @@ def service_module(
         batch_seconds=repr(batch_seconds if by_row else None),
         rows="len(sent)" if by_row else "1",
         forms_doc=(LINES_DOC if by_row else "") + (ARROW_DOC if tables else ""),
+        taken=f"array_of({field})" if _as_arrays(input, single) else field,
+        array_reader="array_of, " if _as_arrays(input, single) else "",
         more_readers=(", read_lines" if by_row else "") + (", read_table" if tables else ""),
         write_lines=(WRITE_LINES if by_row else "")
         + (f'ARROW = Form(b"{ARROW}", read_table, bytes, together=False)\n' if tables else ""),
@@ -213,18 +225,26 @@ def answering_module(
     `tables`: there is a `<module>/tables.py`.
     """
     by_row = not single and input.kind in ROW_KINDS
-    together = together and by_row
+    together, arrays = together and by_row, _as_arrays(input, single)
     field, parse = request_field(input), parse_name(input)
-    returned = RETURN_ROWS.replace("FIELD", field).replace("PARSE", parse) if by_row else f'return request["{field}"]'
+    returned = (RETURN_ARRAY if arrays else RETURN_ROWS if by_row else 'return request["FIELD"]').replace(
+        "FIELD", field
+    )
+    lines = READ_LINES.replace("LINES_TYPE", "np.ndarray" if arrays else "list[Any]")
+    joined = "np.concatenate(requests)" if arrays else "list(chain.from_iterable(requests))"
     loads = "return from_json(body)  # whole numbers of any length" if _is_free(input) else ORJSON
     text = _template("answering.py.txt").substitute(
         module=module,
         doc=TOGETHER_DOC if together else ALONE_DOC if by_row else ONE_DOC,
-        iterate_import="from itertools import accumulate, chain\n" if together else "",
+        iterate_import=f"from itertools import accumulate{'' if arrays else ', chain'}\n" if together else "",
+        numpy_import="import numpy as np\n" if arrays else "",
         parse=parse,
         rows_of_import=", rows_of" if by_row else "",
         max_rows="MAX_ROWS = 100_000  # in one request\n" if by_row else "",
-        more_readers=(READ_LINES if by_row else "") + (READ_TABLE if tables else ""),
+        more_readers=(ARRAY_OF if arrays else "")
+        + (lines.replace("TAKEN", "array_of" if arrays else "limited") if by_row else "")
+        + (READ_TABLE if tables else ""),
+        value="sent" if arrays else f"{parse}(sent)",
         arrow_import="import pyarrow as pa\n" if tables else "",
         max_problems="MAX_PROBLEMS, " if tables else "",
         predicted_table=PREDICTED_TABLE.rstrip("\n") if tables else "",
@@ -235,16 +255,21 @@ def answering_module(
         count_argument=", rows: int" if by_row else "",
         field=field,
         may_refuse=", Refused" if by_row else "",
-        returned=_block(returned),
+        returned=_block(returned.replace("PARSE", parse)),
         loads=_block(loads),
-        score=(SCORE_TOGETHER if together else SCORE_ALONE).strip(),
+        score=(SCORE_TOGETHER.replace("JOINED", joined) if together else SCORE_ALONE).strip(),
         promise=", one a row" if by_row else "",
         graph_import=("from . import tables\n" if tables else "") + ("from .graph import answered\n" if graph else ""),
         by_graph=_block(BY_GRAPH) if graph else "",
-        no_rows=_block(NO_ROWS) if by_row else "",
+        no_rows=_block(NO_ROWS.replace("EMPTY", "len(sent)" if arrays else "sent")) if by_row else "",
         check_rows=_block(CHECK_ROWS) if by_row else "",
     )
     return re.sub(r"^ +\n", "", text, flags=re.MULTILINE).rstrip() + "\n"
+
+
+def _as_arrays(input: Schema, single: bool) -> bool:
+    """Tell whether the rows of a request are made an array at once: what else there is has no quick way to be joined."""
+    return input.kind is Kind.ARRAY and not single
 
 
 def _is_free(input: Schema) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import json
 import math
@@ -325,6 +326,41 @@ def test_floats_survive_both_ways_bit_for_bit(numbers: list[float]) -> None:
 
 
 _FLOATS = module_for(Schema(kind=Kind.TABLE, type="pandas.DataFrame", columns=(ColumnSpec("x", "float64"),)))
+
+
+ODD = st.one_of(st.booleans(), st.none(), st.text(max_size=3), st.just(math.nan), st.just([1.0]), st.just(10**400))
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70), min_size=1), st.data())
+@settings(max_examples=200)
+def test_bare_numbers_are_told_from_all_else(numbers: list[float], data: st.DataObject) -> None:
+    bare = module_for(array((5, 2), "float64")).bare
+    numbers *= data.draw(st.sampled_from((1, 300)))  # the long way and the quick one
+    assert bare(numbers).tobytes() == np.array(numbers, np.float64).tobytes()
+    numbers[data.draw(st.integers(0, len(numbers) - 1))] = data.draw(ODD)
+    assert bare(numbers) is None
+
+
+def test_the_rows_of_an_array_are_read_with_their_request_and_scored_with_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict = "def predict(X):\n    return X.sum(axis=1)\n"
+    output = Schema(kind=Kind.ARRAY, type="numpy.ndarray", rows=5, shape=(5,), dtype="float64")
+    packages.write_package(tmp_path / "sums", "sums", predict, array((5, 2), "float64"), output)
+    monkeypatch.syspath_prepend(tmp_path / "sums")
+    answering = importlib.import_module("sums.answering")
+    requests = [
+        answering.read(b'{"input": [[1, 2], [3, 4.5]]}'),
+        answering.read_lines(b"[5, 6]\n"),
+        answering.array_of([]),
+    ]
+    assert answering.score(requests) == [[3.0, 7.5], [11.0], []]
+    for wrong, where in ((b"[[1, true]]", "[1]"), (b"[[1, null], [1]]", None), (b"{}", None)):
+        with pytest.raises(answering.BadRequest) as caught:
+            answering.read(b'{"input": ' + wrong + b"}")
+        assert where in {problem["field"] for problem in caught.value.problems}
+    with pytest.raises(answering.Refused, match="100001 rows"):
+        answering.read(b'{"input": [' + b"0," * 100_000 + b"0]}")
 
 
 def test_a_table_is_sent_as_rows_and_anything_else_as_input() -> None:

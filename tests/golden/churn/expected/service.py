@@ -33,8 +33,8 @@ import json
 import logging
 import os
 import re
+import secrets
 import time
-import uuid
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -209,7 +209,7 @@ def without_key() -> Reply:
 def stamp(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """The headers that every answer has."""
     sent = headers.get(b"x-request-id", b"")
-    request_id = sent if SANE_ID.fullmatch(sent) else uuid.uuid4().hex.encode()
+    request_id = sent if SANE_ID.fullmatch(sent) else secrets.token_hex(16).encode()
     return [(b"x-request-id", request_id), (b"x-model-version", version().encode()), (b"x-model-digest", DIGEST)]
 
 

@@ -30,8 +30,8 @@ import json
 import logging
 import os
 import re
+import secrets
 import time
-import uuid
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -43,7 +43,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from house_price.answering import BadRequest, Refused, alone, dumps, read, read_lines, score
+from house_price.answering import BadRequest, Refused, alone, array_of, dumps, read, read_lines, score
 from house_price.artifacts import FOLDER
 from house_price.schema import input_schema
 from house_price.together import Together
@@ -204,7 +204,7 @@ def without_key() -> Reply:
 def stamp(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
     """The headers that every answer has."""
     sent = headers.get(b"x-request-id", b"")
-    request_id = sent if SANE_ID.fullmatch(sent) else uuid.uuid4().hex.encode()
+    request_id = sent if SANE_ID.fullmatch(sent) else secrets.token_hex(16).encode()
     return [(b"x-request-id", request_id), (b"x-model-version", version().encode()), (b"x-model-digest", DIGEST)]
 
 
@@ -387,7 +387,7 @@ class Service:
     @bentoml.api(route=PATH)
     def predict(self, input: Annotated[Any, WithJsonSchema(input_schema())]) -> PredictAnswer:
         """Predict for each row."""  # over HTTP `Direct` does so
-        found = alone(input)
+        found = alone(array_of(input))
         if isinstance(found, Exception):
             raise found
         return PredictAnswer(predictions=found, version=version())

@@ -7,6 +7,7 @@ the output a numpy.ndarray of shape (300,), float64.
 from __future__ import annotations
 
 import math
+from array import array
 from collections.abc import Callable
 from itertools import chain
 from typing import Any, NamedTuple
@@ -116,24 +117,41 @@ def _check(values: list[Any], column: Column, fault: Fault, types: set[type], ex
 
 def floats(values: list[Any], column: Column, fault: Fault) -> Any:
     """Read numbers; null is a missing one. JSON lacks the infinities: they are the texts "Infinity" and "-Infinity"."""
-    sent = values
-    if not set(map(type, values)) <= {int, float}:
-        values = [INFINITIES.get(value, value) if type(value) is str else value for value in values]
-        if not _check(values, column, fault, {int, float}, "a number"):
+    numbers = bare(values)
+    if numbers is None:
+        sent = values
+        if not set(map(type, values)) <= {int, float}:
+            values = [INFINITIES.get(value, value) if type(value) is str else value for value in values]
+            if not _check(values, column, fault, {int, float}, "a number"):
+                return None
+        try:
+            numbers = np.array(values, np.float64)  # None becomes NaN
+        except OverflowError:
+            for position, value in enumerate(values):
+                if type(value) is int and abs(value) > 1.7976931348623157e308:
+                    fault(position, "the number is too large")
             return None
-    try:
-        numbers = np.array(values, np.float64)  # None becomes NaN
-    except OverflowError:
-        for position, value in enumerate(values):
-            if type(value) is int and abs(value) > 1.7976931348623157e308:
-                fault(position, "the number is too large")
-        return None
-    if not np.isfinite(numbers).all() and not _check_numbers(sent, fault):
-        return None
+        if not np.isfinite(numbers).all() and not _check_numbers(sent, fault):
+            return None
     if column.dtype == "float64":
         return numbers
     with np.errstate(over="ignore"):
         return numbers.astype(column.dtype) if column.dtype in FLOATS else pd.array(values, dtype=column.dtype)
+
+
+def bare(values: list[Any]) -> np.ndarray | None:
+    """Finite numbers and nothing else, without a look at each; None: that has to be taken."""
+    try:
+        numbers = np.frombuffer(array("d", values), np.float64)  # a text, null or a list makes none
+    except (OverflowError, TypeError, ValueError):
+        return None
+    types = set(map(type, values)) if len(values) < 200 else _types_of_zeros_and_ones(values, numbers)
+    return None if bool in types or not np.isfinite(numbers).all() else numbers
+
+
+def _types_of_zeros_and_ones(values: list[Any], numbers: np.ndarray) -> set[type]:
+    """The types that a truth value could hide among: it is 0.0 or 1.0 by now."""
+    return {type(values[at]) for at in np.flatnonzero((numbers == 0) | (numbers == 1)).tolist()}
 
 
 ITEM = Column("input", "float64", floats, nullable=True)
