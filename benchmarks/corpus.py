@@ -46,7 +46,7 @@ sys.path.insert(0, package)
 predict = importlib.import_module(module).predict
 client, expected = (pickle.load(open(f"{reference}/{name}.pkl", "rb")) for name in ("client", "expected"))
 client = client[part] if part else client
-if "torch" in sys.modules and hasattr(client, "dtype") and not hasattr(client, "columns"):
+if "Tensor" in str(predict.__annotations__) and hasattr(client, "dtype"):
     client = sys.modules["torch"].as_tensor(client)  # the reference keeps tensors as arrays
 got = predict(client)
 from nbdeploy.packaging.compare import compare

@@ -28,14 +28,19 @@ Atom = str | int
 class Flow:
     """What one statement does.
 
-    `reads` and `writes` are atoms, `kills` the names that certainly hold something else afterwards. `changes` are the
-    objects that it is known to change: `writes` has also those that it might.
+    `reads` and `writes` are atoms, `kills` the names that certainly hold something else afterwards. `surely` are those of
+    `writes` that it is known to write: `writes` has also the objects that a call might change of which nobody knows.
     """
 
     reads: frozenset[Atom] = frozenset()
     writes: frozenset[Atom] = frozenset()
     kills: frozenset[str] = frozenset()
-    changes: frozenset[int] = NOTHING
+    surely: frozenset[Atom] = frozenset()
+
+    @property
+    def changes(self) -> frozenset[int]:
+        """The objects that it is known to change."""
+        return frozenset(each for each in self.surely if isinstance(each, int))
 
 
 class Dataflow:
@@ -231,11 +236,12 @@ class _Moment:
         if _only_shows(effects, self.heap, self.now):
             sure, maybe = {each for each in sure if isinstance(each, str) and each != AMBIENT_STATE}, set()
         rebound = frozenset(name for each in code for name in each.summary.rebinds)
+        surely = effects.defs | rebound | self._seeded(sure) | used_up | drawn
         return Flow(
             reads=self._seeded(read) | reached | drawn,
-            writes=effects.defs | rebound | self._seeded(sure | maybe) | used_up | drawn,
+            writes=surely | self._seeded(maybe),
             kills=effects.kills | _streams_set(self.statement),
-            changes=used_up | {each for each in sure if isinstance(each, int)},
+            surely=surely,
         )
 
     def _objects(self, names: Iterable[str]) -> frozenset[int]:

@@ -105,30 +105,43 @@ def effects_of(
 
 
 def _bound_first(statement: ast.stmt, imported: Imported) -> Iterator[str]:
-    """Names that a loop or a `with` certainly binds before its own body reads them."""
-    if isinstance(statement, ast.For | ast.AsyncFor):
-        targets = set(plain_targets(statement.target))
-        outside = walk(statement.iter, *statement.orelse)  # the `else` runs also where the loop goes through nothing
-        read = {each.id for each in outside if isinstance(each, ast.Name)}
-        yield from targets - read
-        yield from _bound_in(statement.body, read, imported)
-    elif isinstance(statement, ast.With | ast.AsyncWith):
-        entered = {name for item in statement.items if item.optional_vars for name in plain_targets(item.optional_vars)}
-        read = {
-            each.id for item in statement.items for each in ast.walk(item.context_expr) if isinstance(each, ast.Name)
-        }
-        yield from entered - read
-        yield from _bound_in(statement.body, read, imported)
+    """Names that the blocks of a compound statement certainly bind before they read them."""
+    match statement:
+        case ast.For() | ast.AsyncFor():
+            targets = set(plain_targets(statement.target))
+            read = _names(statement.iter, *statement.orelse)  # the `else` runs also where the loop goes through nothing
+            yield from targets - read
+            yield from _bound_in([statement.body], read, imported)
+        case ast.With() | ast.AsyncWith():
+            entered = {
+                name for item in statement.items if item.optional_vars for name in plain_targets(item.optional_vars)
+            }
+            read = _names(*(item.context_expr for item in statement.items))
+            yield from entered - read
+            yield from _bound_in([statement.body], read, imported)
+        case ast.If() | ast.While():
+            yield from _bound_in([statement.body, statement.orelse], _names(statement.test), imported)
+        case ast.Try() | ast.TryStar():
+            caught = [each.body for each in statement.handlers]
+            whole = [*statement.body, *statement.orelse]
+            yield from _bound_in([whole, *caught, statement.finalbody], set(), imported)
 
 
-def _bound_in(body: list[ast.stmt], read: set[str], imported: Imported) -> Iterator[str]:
-    bound: set[str] = set()
-    for each in body:
-        effects = effects_of(each, imported)
-        read |= effects.refs - bound
-        fresh = effects.kills - read
-        bound |= fresh
-        yield from fresh
+def _names(*nodes: ast.AST) -> set[str]:
+    return {each.id for each in walk(*nodes) if isinstance(each, ast.Name)}
+
+
+def _bound_in(blocks: list[list[ast.stmt]], read: set[str], imported: Imported) -> Iterator[str]:
+    """Yield what the blocks bind and neither of them reads before; none goes on where another one ended."""
+    binds: set[str] = set()
+    for block in blocks:
+        bound: set[str] = set()
+        for each in block:
+            effects = effects_of(each, imported)
+            read |= effects.refs - bound
+            bound |= effects.kills
+            binds |= effects.defs
+    yield from binds - read
 
 
 def _kills(statement: ast.stmt, imported: Imported) -> frozenset[str]:

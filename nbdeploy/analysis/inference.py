@@ -9,11 +9,15 @@ import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from nbdeploy.analysis.asking import asks
 from nbdeploy.analysis.binding_time import Source, cut_for, needed_for
+from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.judging import figures_of_merit
 from nbdeploy.analysis.observations import Observation, Observed
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.targets import plain_targets, root_name
 from nbdeploy.analysis.values import ROW_KINDS, Kind
+from nbdeploy.analysis.walking import walk
 from nbdeploy.errors import Diagnostic, ServingPathError
 from nbdeploy.notebook.cells import Role
 from nbdeploy.suggestions import did_you_mean
@@ -53,7 +57,7 @@ def find_output(program: Program, observed: Observed, wanted: str | None) -> Out
     predict = program.with_role(Role.PREDICT)
     last_cell = [each for each in predict if each.cell == predict[-1].cell]
     last = last_cell[-1]
-    bound = _last_bound(last_cell, observed)
+    bound = _last_bound(last_cell, observed, program.imported)
     shown = _shown(last)
     value = observed.value(last)
     if value is not None and value.literal == "None":
@@ -132,27 +136,33 @@ def _is_print(statement: Statement) -> bool:
 
 
 def _shown(last: Statement) -> ast.expr | None:
-    """Return the expression that the statement shows: itself, or E of `print(E)` or `display(E)`."""
+    """Return the expression that the statement shows: itself, or E of `print(E)` or `display(E)`; None for a plot."""
     value = _value(last)
     if _is_print(last) and isinstance(value, ast.Call):
         alone = len(value.args) == 1 and not isinstance(value.args[0], ast.Starred | ast.Constant | ast.JoinedStr)
         return value.args[0] if alone else None
+    if last.effects.display and isinstance(value, ast.Call) and not any(asks(value)):
+        return None  # `plt.xlim(0, 10)` answers with two numbers
     return None if isinstance(value, ast.Constant | ast.JoinedStr) else value
 
 
-def _last_bound(statements: Sequence[Statement], observed: Observed) -> Observation | None:
+def _last_bound(statements: Sequence[Statement], observed: Observed, imported: Imported) -> Observation | None:
     """Return the last name that is bound to, or filled with (`df["y"] = ...`), a value made of others.
 
-    A literal is a request or a setting, no answer.
+    A literal is a request or a setting, no answer. A figure of merit (`mse = mean_squared_error(y, y_pred)`) gives way to
+    the last name that is none, unless it has as many rows.
     """
+    last: Observation | None = None
     for each in reversed(statements):
         if each.imports or each.defines_code or each.effects.display or not each.effects.refs:
             continue
+        merits = figures_of_merit(each.node, imported)
         made = [observed.made(each, name) for name in _target_order(each) if name != "_"]
-        answers = [seen for seen in made if seen is not None and _is_answer(seen)]
-        if answers:
-            return answers[-1]
-    return None
+        for seen in reversed([seen for seen in made if seen is not None and _is_answer(seen)]):
+            if seen.name not in merits:
+                return seen if last is None or seen.schema.rows != last.schema.rows else last
+            last = last or seen
+    return last
 
 
 def _target_order(statement: Statement) -> list[str]:
@@ -369,7 +379,7 @@ def _of_one_alone(
 
     In `table = DataFrame({"actual": y_test, "predicted": y_pred})` that is y_pred, made of X_test.
     """
-    for each in reversed(program.serving):
+    for each in reversed(program.with_role(Role.PREDICT)):
         for name in reversed(_target_order(each)):
             made = observed.made(each, name)
             if made is None or not _aligned(made, output.observation):
@@ -399,20 +409,43 @@ def _other_rows(program: Program, observed: Observed, output: Output, found: Can
     """Say where the rows get lost: the first served statement that makes fewer or more rows than the input has."""
     rows = output.observation.schema.rows
     place, what = output.statement, f"what it is made from has not: {_listing(found)}"
+    fix = "answer every row (no slice, filter, split or aggregate in the tagged cells), or name another output with --output NAME"
     tables = [each for each in found.values() if each[1].schema.kind is not Kind.LIST]
     for source, seen in tables[:1]:
         if changed := _changes_rows(program, observed, output, source, seen):
             place, name, count = changed
             what = f"{source.name} has {seen.schema.rows}: here {name} gets {count}"
+            if count == rows:
+                fix = f"if {name} is what a client sends, say --input {name}; else {fix}"
+    if answer := _with_rows_of(program, observed, output, found):
+        fix = (
+            f"answer {answer.label}, which has {answer.observation.schema.rows} rows: --output {answer.label}; or {fix}"
+        )
     return Diagnostic(
         code="NBD202",
         cell=place.cell,
         line=place.line,
         message=f"the output {output.label!r} has {rows} row{'' if rows == 1 else 's'} ({output.observation.schema}), but"
         f" {what}; a service must answer every row that it is sent",
-        fix="answer every row (no slice, filter, split or aggregate in the tagged cells), or name another output with"
-        " --output NAME",
+        fix=fix,
     )
+
+
+def _with_rows_of(program: Program, observed: Observed, output: Output, found: Candidates) -> Output | None:
+    """Return the last name that the predict cells make of a candidate and that has its rows; none that a model is asked with."""
+    predict = program.with_role(Role.PREDICT)
+    arguments = [each for call in asks(*(each.node for each in predict)) for each in walk(*call.args)]
+    asked = {each.id for each in arguments if isinstance(each, ast.Name)}
+    for each in reversed(predict):
+        names = set(_target_order(each)) - asked - figures_of_merit(each.node, program.imported)
+        for name in (name for name in reversed(_target_order(each)) if name in names):
+            made = observed.made(each, name)
+            if made is None or not made.has_rows or _aligned(made, output.observation):
+                continue
+            answer, others = Output(name, each, made, name=name), (found[other] for other in found if other != name)
+            if any(_aligned(seen, made) and _reaches(program, source, {}, answer) for source, seen in others):
+                return answer
+    return None
 
 
 def _changes_rows(

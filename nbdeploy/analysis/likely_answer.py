@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nbdeploy.analysis.asking import asks, model_names
 from nbdeploy.analysis.binding_time import is_training
-from nbdeploy.analysis.imported import Imported
+from nbdeploy.analysis.judging import judges
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.targets import plain_targets, root_name
 from nbdeploy.analysis.walking import walk
 from nbdeploy.notebook.cells import Role
 
 __all__ = ["Answer", "likely_answer", "shown_by"]
-
-_METRICS = ("_error", "_loss", "_matrix", "_report", "_score")
-_COUNTING = frozenset({"count_nonzero", "mean", "sum"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +88,7 @@ def _last_bound(program: Program, statements: list[Statement]) -> tuple[str, Sta
         for name, node in _bound(each):
             if name == "_" or name in models or name in drawn or name in imported.modules:
                 continue
-            if not _judges(node, imported):
+            if not judges(node, imported):
                 return name, each
             judging = judging or (name, each)
     return judging
@@ -136,27 +133,3 @@ def _called(node: ast.stmt) -> ast.expr | None:
     if isinstance(node, ast.With):
         value = node.items[0].context_expr
     return value.func if isinstance(value, ast.Call) else None
-
-
-def _judges(node: ast.AST, imported: Imported) -> bool:
-    """`acc = (y_pred == y).mean()`, `rmse = mean_squared_error(...)`: how good the answers are, and no answer."""
-    value = getattr(node, "value", None)
-    if not isinstance(value, ast.Call | ast.BinOp | ast.Attribute | ast.Subscript):
-        return False
-    return any(isinstance(each, ast.Call) and _is_metric(each, imported) for each in walk(value))
-
-
-def _is_metric(call: ast.Call, imported: Imported) -> bool:
-    origin = imported.origin(call.func) or ""
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-    if name == "score" or name.endswith(_METRICS):
-        return True
-    if origin.startswith("sklearn.metrics.") and not origin.startswith("sklearn.metrics.pairwise"):
-        return True
-    return name in _COUNTING and _compares(call.func, *call.args)
-
-
-def _compares(*nodes: ast.AST) -> bool:
-    """Tell whether answers are compared with labels; `proba > 0.5` has a number on one side."""
-    found: Iterable[ast.Compare] = (each for each in walk(*nodes) if isinstance(each, ast.Compare))
-    return any(isinstance(op, ast.Eq | ast.NotEq) for each in found for op in each.ops)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nbdeploy.analysis.binding_time import Cut, Source
+from nbdeploy.analysis.focusing import focused
 from nbdeploy.analysis.likely_answer import Answer, likely_answer
 from nbdeploy.analysis.likely_input import Candidates, cut_reaching
 from nbdeploy.analysis.program import Program
@@ -72,6 +73,7 @@ def presume(program: Program, said: Said) -> Presumed | None:
     if answer is None:
         return None
     bindings = {**likely_bindings(program, answer.names, answer.statement), **said.bind}
+    program = focused(program, answer.names, answer.statement, bindings)
     if said.input is not None:
         return _for_input(program, said.input, answer, bindings)
     candidates = Candidates(program, answer, bindings)

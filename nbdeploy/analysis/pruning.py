@@ -2,6 +2,7 @@
 
 A loop that trains and logs goes into a slice without its log. Only blocks are cut where leaving out a statement can't change
 the way that control takes: not those of a `try`, nor of a `with` whose context manager might swallow an exception.
+`a, b = f(x), g(y)` is two assignments in one, and is cut likewise.
 """
 
 from __future__ import annotations
@@ -14,26 +15,64 @@ from nbdeploy.analysis.calls import LibraryCalls
 from nbdeploy.analysis.dataflow import Atom, Dataflow, Flow
 from nbdeploy.analysis.effects import effects_of
 from nbdeploy.analysis.imported import Imported
-from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
-from nbdeploy.analysis.served_form import without
+from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING, is_stream
+from nbdeploy.analysis.served_form import rebuilt, without
 from nbdeploy.analysis.statement import Statement
 from nbdeploy.analysis.walking import outside_code
 
 __all__ = ["pruned"]
 
 
-def pruned(statement: Statement, needed: set[Atom], flows: Dataflow, imported: Imported) -> Statement:
-    """Return the statement without what has no part in the needed atoms; itself where nothing can be left out."""
-    if not statement.is_compound or EVERYTHING in needed:
+def pruned(
+    statement: Statement, needed: set[Atom], flows: Dataflow, imported: Imported, *, surely: bool = False
+) -> Statement:
+    """Return the statement without what has no part in the needed atoms; itself where nothing can be left out.
+
+    `surely` leaves out, too, what could have a part only if a call of which nobody knows changed something or drew a number.
+    """
+    if EVERYTHING in needed:
+        return statement
+    if isinstance(statement.node, ast.Assign):
+        return _narrowed(statement, needed, _Planting(statement, flows, imported, surely))
+    if not statement.is_compound:
         return statement
     tree = ast.parse(statement.source).body[0]
-    planted = _Planting(statement, flows, imported)
-    root = planted.part(tree, loop=None)
+    root = _Planting(statement, flows, imported, surely).part(tree, loop=None)
     if not root.children:
         return statement
     _keep(root, set(needed))
     gone = {each.node for each in _parts(root) if not each.kept}
     return without(statement, tree, gone.__contains__, imported) if gone else statement
+
+
+def _narrowed(statement: Statement, needed: set[Atom], planted: _Planting) -> Statement:
+    """Return a parallel assignment without the pairs that have no part in the needed atoms."""
+    tree = ast.parse(statement.source).body[0]
+    pairs = _pairs(tree)
+    root = _Part(tree, Flow(), None, [planted.part(each, loop=None) for each in pairs])
+    _keep(root, set(needed))
+    kept = [pair for pair, part in zip(pairs, root.children, strict=True) if part.kept]
+    if len(kept) in {0, len(pairs)}:
+        return statement
+    sides = ([_text(statement, each.targets[0]) for each in kept], [_text(statement, each.value) for each in kept])
+    return rebuilt(statement, " = ".join(", ".join(each) for each in sides), planted.imported)
+
+
+def _pairs(node: ast.stmt) -> list[ast.Assign]:
+    """Return the assignments that `a, b = f(x), g(y)` is, in order; none where it is not of this form."""
+    match node:
+        case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+            starred = any(isinstance(each, ast.Starred) for each in (*targets, *values))
+            if len(targets) == len(values) and not starred:
+                pairs = zip(targets, values, strict=True)
+                return [ast.copy_location(ast.Assign(targets=[name], value=value), node) for name, value in pairs]
+    return []
+
+
+def _text(statement: Statement, node: ast.expr) -> str:
+    """Return the text of a part, in parentheses where it goes over several lines."""
+    text = ast.get_source_segment(statement.source, node) or ast.unparse(node)
+    return f"({text})" if "\n" in text else text
 
 
 @dataclass(eq=False)
@@ -60,6 +99,7 @@ class _Planting:
     statement: Statement
     flows: Dataflow
     imported: Imported
+    surely: bool
 
     def part(self, node: ast.stmt, loop: _Part | None) -> _Part:
         if not self._can_be_cut(node):
@@ -76,7 +116,18 @@ class _Planting:
 
     def _flow(self, node: ast.stmt) -> Flow:
         effects = effects_of(node, self.imported, self.statement.functions)
-        return self.flows.flow_of(replace(self.statement, node=node, effects=effects), self.statement)
+        flow = self.flows.flow_of(replace(self.statement, node=node, effects=effects), self.statement)
+        return _without_streams(replace(flow, writes=flow.surely)) if self.surely else flow
+
+
+def _without_streams(flow: Flow) -> Flow:
+    kept = (frozenset(each for each in atoms if not _is_stream(each)) for atoms in (flow.reads, flow.writes))
+    reads, writes = kept
+    return replace(flow, reads=reads, writes=writes)
+
+
+def _is_stream(atom: Atom) -> bool:
+    return isinstance(atom, str) and is_stream(atom)
 
 
 def _head(node: ast.stmt) -> ast.stmt:

@@ -17,7 +17,7 @@ from nbdeploy.analysis.lines import offset_in
 from nbdeploy.analysis.program import Statement
 from nbdeploy.analysis.targets import root_name
 
-__all__ = ["fitted_receivers", "transforming", "without", "without_display"]
+__all__ = ["fitted_receivers", "rebuilt", "transforming", "without", "without_display"]
 
 Edit = tuple[int, int, str]  # start and end offset in the source, and the new text
 
@@ -35,7 +35,7 @@ def without(
 ) -> Statement:
     """Return the statement without those statements in its blocks; `tree` is its source, parsed."""
     edits = _removals(tree, statement.source, is_left_out)
-    return _rebuilt(statement, _apply(statement.source, edits), imported) if edits else statement
+    return rebuilt(statement, _apply(statement.source, edits), imported) if edits else statement
 
 
 def fitted_receivers(statement: Statement) -> tuple[str, ...]:
@@ -61,10 +61,11 @@ def transforming(statement: Statement, imported: Imported) -> Statement:
                 first = node.args[0]
                 start = _offset(source, first.end_lineno, first.end_col_offset)
                 edits.append((start, _offset(source, node.end_lineno, node.end_col_offset) - 1, ""))
-    return _rebuilt(statement, _apply(source, edits), imported)
+    return rebuilt(statement, _apply(source, edits), imported)
 
 
-def _rebuilt(statement: Statement, source: str, imported: Imported) -> Statement:
+def rebuilt(statement: Statement, source: str, imported: Imported) -> Statement:
+    """Return the statement with another text: an empty one does nothing."""
     body = ast.parse(source).body
     node = body[0] if body else ast.Pass()
     effects = effects_of(node, imported, statement.functions)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from nbdeploy.analysis.binding_time import Cut, ServedStatement, Source, Trouble, cut_for, is_training
+from nbdeploy.analysis.focusing import focused
 from nbdeploy.analysis.inference import Output, find_bindings, find_input, find_output, made_by_preprocess
 from nbdeploy.analysis.observations import Observation, Observed, Origin
 from nbdeploy.analysis.program import Place, Program, Statement
@@ -142,6 +143,7 @@ def serving_path(
     bindings = (
         {} if _starts_in_predict(program, input) and not bind else find_bindings(program, observed, answer, bind or {})
     )
+    program = focused(program, answer.names, answer.statement, bindings)
     source, value = find_input(program, observed, answer, bindings, input)
     cut = cut_for(program, source, bindings, answer.names, answer.statement)
     _check_depends(cut, answer, source)

@@ -29,6 +29,12 @@ def test_edits_of_the_input_in_place_are_served() -> None:
     ]
 
 
+def test_a_name_that_a_block_binds_before_it_reads_it_comes_from_nowhere_else() -> None:
+    edits = "if len(df):\n    middle = (df.a.fillna(0) + df.b) / 2\n    df['c'] = middle * 2"
+    path = path_of(DATA, ("preprocess", edits), model_on("df[['c']]"), ("predict", "p = model.predict(df[['c']])"))
+    assert served_source(path) == [edits, "p = model.predict(df[['c']])"]
+
+
 def test_edits_through_an_alias_of_the_input_are_served() -> None:
     edits = "other = df\nother['a'] = 0\nnoise = {}\nnoise['a'] = 1"
     path = path_of(DATA, ("preprocess", edits), model_on("df"), ("predict", "p = model.predict(df)"))

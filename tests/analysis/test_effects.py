@@ -111,6 +111,14 @@ def test_names_that_are_certainly_bound_anew(source: str, kills: str) -> None:
         ("match v:\n    case A(k=1) if g: x = h", "v A g h"),
         ("(a := b)", "b"),
         ("x: Kind = v", "Kind v"),
+        ("if a:\n    x = b\n    y = x", "a b"),
+        ("if a:\n    x = b\nelse:\n    y = x", "a b x"),
+        ("if a:\n    y = x\n    x = b", "a b x"),
+        ("while a:\n    x = b\n    a = x", "a b"),
+        ("try:\n    x = a\n    y = x\nexcept ValueError:\n    y = 0", "ValueError a"),
+        ("try:\n    x = a\nexcept ValueError:\n    y = x", "ValueError a x"),
+        ("try:\n    x = a\nexcept ValueError:\n    pass\nelse:\n    y = x", "ValueError a"),
+        ("for i in a:\n    if i:\n        x = i\n        b(x)", "a b"),
     ],
 )
 def test_names_that_are_read_while_the_statement_runs(source: str, refs: str) -> None:

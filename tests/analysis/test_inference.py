@@ -35,6 +35,11 @@ pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature na
         ),
         pytest.param("y_pred = model.predict(X)\nmodel.score(X, y)", "y_pred", id="a score shown after it"),
         pytest.param("y_pred = model.predict(X)\ny_pred.shape", "y_pred", id="its shape shown after it"),
+        pytest.param(
+            "import matplotlib.pyplot as plt\ny_pred = model.predict(X)\nplt.xlim(0, 10)",
+            "y_pred",
+            id="the limits of a plot after it",
+        ),
         pytest.param("y_pred = model.predict(X)\n_ = 1", "y_pred", id="an underscore after it"),
         pytest.param("y_pred = model.predict(X)\nn = 3", "y_pred", id="a number bound after it"),
         pytest.param("y_pred = model.predict(X)\ndef later():\n    return 1", "y_pred", id="a function after it"),
@@ -49,6 +54,24 @@ pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature na
         pytest.param("y_pred = model.predict(X)\ny_pred[0]", "y_pred", id="a row of it shown"),
         pytest.param("out = X.assign(p=model.predict(X))\nout.to_csv('out.csv')", "out", id="a file written of it"),
         pytest.param("y_pred = [2 * v for v in model.predict(X)]", "y_pred", id="a comprehension"),
+        pytest.param(
+            "y_pred = model.predict(X)\nwrong = np.sum(y != y_pred)", "y_pred", id="a count of errors after it"
+        ),
+        pytest.param(
+            "def rmse(a, b):\n    return ((a - b) ** 2).mean() ** 0.5\ny_pred = model.predict(X)\nerror = rmse(y, y_pred)",
+            "y_pred",
+            id="a metric of the notebook's own after it",
+        ),
+        pytest.param(
+            "with np.errstate(all='ignore'):\n    y_pred = model.predict(X)\n    loss = np.mean(y_pred == y)",
+            "y_pred",
+            id="a figure of merit in the same block",
+        ),
+        pytest.param(
+            "def score(rows):\n    return model.predict(rows)\nrows = X * 2\nrisk_score = score(rows)",
+            "risk_score",
+            id="a score that has the rows of the request",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore")
@@ -261,6 +284,33 @@ def test_an_output_without_an_answer_for_every_row_is_refused(part: str, told: s
     assert (found.code, found.cell, found.line) == ("NBD202", 1, 1)
     assert f"{told}; a service must answer every row" in found.message
     assert "--output NAME" in found.fix
+
+
+def test_an_output_with_other_rows_is_refused_with_the_one_that_has_them() -> None:
+    cells = (FITTED, ("predict", "p = model.predict(X)\nlow, high = np.percentile(p, [5, 95])"))
+    assert refusal(*cells).fix.startswith("answer p, which has 6 rows: --output p; or ")
+    assert path_of(*cells, output="p").output.label == "p"
+
+
+def test_an_output_with_other_rows_is_not_offered_itself() -> None:
+    cells = (
+        DATA,
+        ("preprocess", "X = df[['b']]\nrows = X[1:4]"),
+        model_on("X"),
+        ("predict", "p = model.predict(rows)"),
+    )
+    assert refusal(*cells).fix.startswith("if rows is what a client sends, say --input rows; else answer every row")
+
+
+def test_what_a_model_is_asked_with_is_offered_as_no_answer() -> None:
+    found = refusal(FITTED, ("predict", "rows = X * 2\ntotal = model.predict(rows).sum()"))
+    assert found.fix.startswith("answer every row")
+
+
+def test_rows_that_a_predict_cell_takes_may_be_what_a_client_sends() -> None:
+    cells = (FITTED, ("predict", "few = X.iloc[[2]]\nmodel.predict(few)"))
+    assert refusal(*cells).fix.startswith("if few is what a client sends, say --input few; else ")
+    assert path_of(*cells, input="few").input.name == "few"
 
 
 @pytest.mark.parametrize(

@@ -225,4 +225,37 @@ SUBTLE = [
         x = os.path.isdir("made/inner")
         """,
     ),
+    case(
+        "a draw beside the value that is wanted, after a seed",
+        "x",
+        """
+        import numpy as np
+        np.random.seed(0)
+        other, x = np.random.rand(), np.random.rand()
+        """,
+    ),
+    case(
+        "a value that the other one of a parallel assignment has changed",
+        "x",
+        """
+        rows = [1, 2, 3]
+        other, x = rows.pop(), len(rows)
+        """,
+    ),
+    case(
+        "names that change places",
+        "x",
+        """
+        x, y = 1, 2
+        x, y = y, x
+        """,
+    ),
+    case(
+        "one of two values that are made of different things",
+        "x",
+        """
+        train, test = [1, 2], [3]
+        low, x = min(train), min(test)
+        """,
+    ),
 ]
