@@ -161,7 +161,8 @@ def test_a_field_of_the_schema_that_takes_what_the_data_never_had_is_caught(tmp_
     packages.write_package(folder, "doubled", PREDICT.format(fault="pass"), TABLE, packages.LABELS)
     schema = folder / "doubled" / "schema.py"
     loosened = "values = [float(v) if isinstance(v, str) and v[:1].isdigit() else v for v in values]"
-    schema.write_text(schema.read_text().replace("    sent = values\n", f"    {loosened}\n    sent = values\n"))
+    before = "    numbers = bare(values)\n"
+    schema.write_text(schema.read_text().replace(before, f"    {loosened}\n{before}"))
     with running(folder) as server:
         verdict = robust(server, Known(TABLE, ROWS, [2.0, 5.0]), lambda bodies: [{"predictions": None}] * len(bodies))
     assert '"1.5" for size (float64): answered with' in verdict.reason
