@@ -102,15 +102,75 @@ class Redis:
         return int(group["pending"] + group["lag"])
 
 
+class Kafka:
+    """A client that knows Kafka alone. The broker is a fake: the mock cluster of librdkafka, which speaks Kafka's protocol.
+
+    A real one is in no package that pip, npm or apt brings.
+    """
+
+    def __init__(self) -> None:
+        from confluent_kafka import Producer
+
+        self.cluster = Producer({"bootstrap.servers": "unused", "test.mock.num.brokers": 1, "log_level": 3})
+        (broker,) = self.cluster.list_topics(timeout=10).brokers.values()
+        self.address = f"{broker.host}:{broker.port}"
+        self.url = f"kafka://{self.address}"
+
+    async def __aenter__(self) -> Kafka:
+        self.readers: dict[str, Any] = {}
+        self.seen: set[bytes] = set()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for each in self.readers.values():
+            each.close()
+
+    async def send(self, bodies: list[bytes]) -> None:
+        for each in bodies:
+            self.cluster.produce("rows", each)
+        self.cluster.flush()
+
+    async def read(self, topic: str) -> list[dict[str, Any]]:
+        """Give what is new: a reply that was published twice has the same id."""
+        if topic not in self.readers:
+            self.readers[topic] = self.consumer(f"reads-{topic}")
+            self.readers[topic].assign(self.places(topic))
+        found = [each for each in self.readers[topic].consume(50, timeout=1) if each.error() is None]
+        new = [each for each in found if dict(each.headers())["id"] not in self.seen]
+        self.seen |= {dict(each.headers())["id"] for each in new}
+        return [json.loads(each.value()) for each in new]
+
+    async def unacknowledged(self) -> int:
+        worker = self.consumer("mixed.rows")
+        ends = [worker.get_watermark_offsets(each)[1] for each in self.places("rows")]
+        return sum(ends) - sum(max(0, each.offset) for each in worker.committed(self.places("rows")))
+
+    def consumer(self, group: str) -> Any:
+        from confluent_kafka import Consumer
+
+        return Consumer({"bootstrap.servers": self.address, "group.id": group, "auto.offset.reset": "earliest"})
+
+    def places(self, topic: str) -> list[Any]:
+        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+        partitions = self.cluster.list_topics(topic).topics[topic].partitions
+        return [TopicPartition(topic, each, OFFSET_BEGINNING) for each in partitions]
+
+
+Client = Nats | Redis | Kafka
+
+
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return mixed_package(tmp_path_factory.mktemp("package"), seconds=PREDICTING)
 
 
-@pytest.fixture(params=["nats", "redis"])
-def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nats | Redis]:
+@pytest.fixture(params=["nats", "redis", "kafka"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Client]:
     port = free_port()
-    if request.param == "nats":
+    if request.param == "kafka":
+        yield Kafka()
+    elif request.param == "nats":
         with server(["nats-server", "-js", "-sd", str(tmp_path), "-a", "127.0.0.1", "-p", str(port)], port):
             yield Nats(f"nats://127.0.0.1:{port}")
     else:
@@ -139,14 +199,14 @@ def worker(module: list[str], package: Path, url: str, log: Path) -> Iterator[su
 
 @pytest.mark.slow
 def test_every_message_is_answered_once_though_the_worker_is_killed(
-    package: Path, broker: Nats | Redis, tmp_path: Path
+    package: Path, broker: Client, tmp_path: Path
 ) -> None:
     sent = [{**row(number), "key": number} for number in range(MESSAGES)]
     sent[BAD]["Embarked"] = "Narnia"
     asyncio.run(killed_and_drained(package, broker, tmp_path / "log", [json.dumps(each).encode() for each in sent]))
 
 
-async def killed_and_drained(package: Path, broker: Nats | Redis, log: Path, bodies: list[bytes]) -> None:
+async def killed_and_drained(package: Path, broker: Client, log: Path, bodies: list[bytes]) -> None:
     found: dict[int, list[Any]] = {}
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(broker)
@@ -171,7 +231,7 @@ async def killed_and_drained(package: Path, broker: Nats | Redis, log: Path, bod
     assert "one of the known categories" in letter["error"]
 
 
-async def until(found: dict[int, list[Any]], count: int, broker: Nats | Redis, log: Path) -> None:
+async def until(found: dict[int, list[Any]], count: int, broker: Client, log: Path) -> None:
     """Read answers until there are so many keys."""
     async with asyncio.timeout(SECONDS):
         while len(found) < count:
