@@ -11,6 +11,7 @@ import ast
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from nbdeploy.analysis.depending import dependent_part
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.served_form import fitted_receivers, transforming, without_display
 from nbdeploy.notebook.cells import Role
@@ -118,12 +119,14 @@ class _Walk:
         receivers = frozenset(fitted_receivers(pruned))
         if receivers and not self.dynamic & receivers:
             pruned = transforming(pruned, self.program.imported)
+        pruned = dependent_part(self.program, pruned, self.dynamic)
         if not self._depends(pruned):
             self._static(pruned, statement)
         elif pruned.effects.trains:
             self._training(pruned, statement)
         elif not pruned.effects.display:
             self._serve(pruned, statement, receivers - self.dynamic)
+            self.dynamic -= statement.effects.kills - pruned.effects.defs
 
     def _depends(self, statement: Statement) -> bool:
         effects = statement.effects
@@ -164,7 +167,8 @@ class _Walk:
         for name in sorted(name for name in changed if not name.startswith("<")):
             made_here = name in statement.effects.defs and name not in statement.effects.refs
             if not made_here and name not in self.program.modules:
-                self.troubles.append(Trouble("shared state", original, name))
+                tagged = any(name in each.effects.kills for each in self.program.serving)
+                self.troubles.append(Trouble("static state" if tagged else "shared state", original, name))
         frozen = (statement.effects.refs | statement.effects.late) - self.dynamic
         self.served.append(
             ServedStatement(statement, original, frozenset(reads & self.dynamic), frozenset(frozen), fitted)

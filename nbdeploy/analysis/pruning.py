@@ -20,7 +20,7 @@ from nbdeploy.analysis.served_form import rebuilt, without
 from nbdeploy.analysis.statement import Statement
 from nbdeploy.analysis.walking import outside_code
 
-__all__ = ["pruned"]
+__all__ = ["pairs", "pruned"]
 
 
 def pruned(
@@ -48,24 +48,24 @@ def pruned(
 def _narrowed(statement: Statement, needed: set[Atom], planted: _Planting) -> Statement:
     """Return a parallel assignment without the pairs that have no part in the needed atoms."""
     tree = ast.parse(statement.source).body[0]
-    pairs = _pairs(tree)
-    root = _Part(tree, Flow(), None, [planted.part(each, loop=None) for each in pairs])
+    parallel = pairs(tree)
+    root = _Part(tree, Flow(), None, [planted.part(each, loop=None) for each in parallel])
     _keep(root, set(needed))
-    kept = [pair for pair, part in zip(pairs, root.children, strict=True) if part.kept]
-    if len(kept) in {0, len(pairs)}:
+    kept = [pair for pair, part in zip(parallel, root.children, strict=True) if part.kept]
+    if len(kept) in {0, len(parallel)}:
         return statement
     sides = ([_text(statement, each.targets[0]) for each in kept], [_text(statement, each.value) for each in kept])
     return rebuilt(statement, " = ".join(", ".join(each) for each in sides), planted.imported)
 
 
-def _pairs(node: ast.stmt) -> list[ast.Assign]:
+def pairs(node: ast.stmt) -> list[ast.Assign]:
     """Return the assignments that `a, b = f(x), g(y)` is, in order; none where it is not of this form."""
     match node:
         case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
             starred = any(isinstance(each, ast.Starred) for each in (*targets, *values))
             if len(targets) == len(values) and not starred:
-                pairs = zip(targets, values, strict=True)
-                return [ast.copy_location(ast.Assign(targets=[name], value=value), node) for name, value in pairs]
+                both = zip(targets, values, strict=True)
+                return [ast.copy_location(ast.Assign(targets=[name], value=value), node) for name, value in both]
     return []
 
 

@@ -213,6 +213,11 @@ _TROUBLES = {
         "the statement changes {detail!r}, which was made outside the serving path: requests would change it for one another",
         "make {detail} inside the tagged cells, or leave the change out of them",
     ),
+    "static state": (
+        "NBD207",
+        "the statement changes {detail!r}, which comes from no request: requests would change it for one another",
+        "change {detail} in a statement of its own, in a cell without a role if it only prepares training",
+    ),
     "reads global": (
         "NBD210",
         "the function {0!r} reads {1} as a global variable, and that is what a request brings",

@@ -22,7 +22,7 @@ def faithful(report: Mapping[str, Any], recording: Recording) -> Verdict:
     if "crash" in report:
         diagnostic = Diagnostic(
             code="NBD501",
-            message=f"the exported package does not load in a clean process: {report['problem']}",
+            message=f"the exported package {_failing(report)}: {report['problem']}",
             fix=_missing_module(report)
             or "this is a defect of nbdeploy or a value that is tied to its kernel; see the log",
         )
@@ -81,6 +81,10 @@ def _written(statement: Statement) -> set[Any]:
     nodes = list(ast.walk(statement.node))
     texts = {each.value for each in nodes if isinstance(each, ast.Constant) and isinstance(each.value, str)}
     return texts | {each.attr for each in nodes if isinstance(each, ast.Attribute)}
+
+
+def _failing(report: Mapping[str, Any]) -> str:
+    return "loads, but can't be asked in a clean process" if report["loaded"] else "does not load in a clean process"
 
 
 def _missing_module(report: Mapping[str, Any]) -> str:

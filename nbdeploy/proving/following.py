@@ -12,6 +12,7 @@ import importlib
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -148,8 +149,7 @@ class _Walk:
 
     def _counts_rows(self, among: Any, apart: Any) -> bool:
         """`len(df)`, `X.shape`: a request of fewer rows has fewer rows."""
-        one, other = (each[:1] if isinstance(each, tuple) else (each,) for each in (among, apart))
-        return one == (self.count,) and other == (len(self.rows),)
+        return (_counted(among), _counted(apart)) == (self.count, len(self.rows))
 
     def _columns(self, wanted: Any, apart: Any, aligned: bool) -> Iterator[dict[str, Any]]:
         if hasattr(wanted, "columns") and hasattr(apart, "columns"):
@@ -185,6 +185,12 @@ def _answering(statement: ast.stmt) -> tuple[ast.stmt, str | None]:
 
 def _stored(node: ast.Name) -> bool:
     return isinstance(node.ctx, ast.Store)
+
+
+def _counted(value: Any) -> int | None:
+    """Return the number that a value is or, as a shape, begins with."""
+    first = value[0] if isinstance(value, tuple) and value else value
+    return int(first) if isinstance(first, Integral) else None
 
 
 def _is_plain(value: Any) -> bool:

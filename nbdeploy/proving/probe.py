@@ -341,6 +341,7 @@ def main() -> None:
         report = {
             "crash": "".join(traceback.format_exception(problem))[-4000:],
             "problem": in_short(problem),
+            "loaded": job.get("module") in sys.modules,
         }
     report["denied"] = sorted(set(guard.denied))
     Path(sys.argv[2]).write_text(json.dumps(report), encoding="utf-8")

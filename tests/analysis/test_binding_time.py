@@ -29,6 +29,57 @@ def test_edits_of_the_input_in_place_are_served() -> None:
     ]
 
 
+BOTH = (
+    DATA
+    + "train, test = df.iloc[:4].fillna(0), df.iloc[4:].copy()\n"
+    + "tops = train.max()\n"
+    + model_on("train[['b']]")
+)
+
+
+@pytest.mark.parametrize(
+    ("edits", "served"),
+    [
+        pytest.param("a, b = train.b * 2, test.b * 2", "b = test.b * 2", id="a parallel assignment"),
+        pytest.param("a, b = 2, test.b * 2\nb = b * a", "b = test.b * 2\nb = b * a", id="a constant beside it"),
+        pytest.param(
+            "for c in ['b']:\n    top = tops[c]\n    train[c] = train[c] / top\n    test[c] = test[c] / top\nb = test.b",
+            "for c in ['b']:\n    top = tops[c]\n    test[c] = test[c] / top\nb = test.b",
+            id="a loop over columns",
+        ),
+        pytest.param(
+            "if tops['b'] > 0:\n    train['b'] = train.b * 2\n    test['b'] = test.b * 2\nb = test.b",
+            "if tops['b'] > 0:\n    test['b'] = test.b * 2\nb = test.b",
+            id="a condition",
+        ),
+    ],
+)
+def test_what_a_statement_does_to_the_training_rows_is_left_behind(edits: str, served: str) -> None:
+    path = path_of(BOTH, ("preprocess", edits), ("predict", "p = b + 1"), input="test")
+    assert "\n".join(served_source(path)) == f"{served}\np = b + 1"
+
+
+def test_training_rows_that_can_not_be_told_apart_are_refused_with_the_way_out() -> None:
+    edits = (
+        "own = train.copy()\nfor c in ['b']:\n    own[c] = own[c] / own[c].max()\n    test[c] = test[c] / own[c].max()"
+    )
+    found = refusal(BOTH, ("preprocess", edits), ("predict", "p = test.b + 1"), input="test")
+    assert (found.code, found.line) == ("NBD207", 2)
+    assert "'own', which comes from no request" in found.message
+    assert found.fix.startswith("change own in a statement of its own")
+
+
+def test_what_a_request_decides_to_change_is_no_training() -> None:
+    found = refusal(
+        BOTH,
+        "seen = []",
+        ("preprocess", "for row in test.b:\n    seen.append(1)\nb = test.b * len(seen)"),
+        ("predict", "p = b + 1"),
+        input="test",
+    )
+    assert (found.code, found.cell) == ("NBD207", 2)
+
+
 def test_a_name_that_a_block_binds_before_it_reads_it_comes_from_nowhere_else() -> None:
     edits = "if len(df):\n    middle = (df.a.fillna(0) + df.b) / 2\n    df['c'] = middle * 2"
     path = path_of(DATA, ("preprocess", edits), model_on("df[['c']]"), ("predict", "p = model.predict(df[['c']])"))

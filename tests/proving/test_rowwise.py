@@ -127,6 +127,11 @@ def test_code_that_answers_row_by_row_passes_every_arrangement(package: Callable
     assert found["tried"] == len(TABLE) + 4
 
 
+def test_a_frame_of_other_rows_is_no_count_of_the_request(package: Callable[..., Arrangements]) -> None:
+    found = package('other = pd.DataFrame({"age": [1.0, 2.0]})', START, MEDIAN).run()
+    assert places(found) == [(4, 3)]
+
+
 def test_a_median_is_found_in_one_row_with_its_column_and_both_values(package: Callable[..., Arrangements]) -> None:
     found = package(START, MEDIAN, 'X["high"] = X.age > 40').run()
     assert (found["positions"], found["smallest"], found["among"]) == ([1], 1, 6)
