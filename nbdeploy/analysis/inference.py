@@ -152,11 +152,11 @@ def _last_bound(statements: Sequence[Statement], observed: Observed, imported: I
     A literal is a request or a setting, no answer. A figure of merit (`mse = mean_squared_error(y, y_pred)`) gives way to
     the last name that is none, unless it has as many rows.
     """
+    merits = figures_of_merit((each.node for each in statements), imported)
     last: Observation | None = None
     for each in reversed(statements):
         if each.imports or each.defines_code or each.effects.display or not each.effects.refs:
             continue
-        merits = figures_of_merit(each.node, imported)
         made = [observed.made(each, name) for name in _target_order(each) if name != "_"]
         for seen in reversed([seen for seen in made if seen is not None and _is_answer(seen)]):
             if seen.name not in merits:
@@ -436,8 +436,9 @@ def _with_rows_of(program: Program, observed: Observed, output: Output, found: C
     predict = program.with_role(Role.PREDICT)
     arguments = [each for call in asks(*(each.node for each in predict)) for each in walk(*call.args)]
     asked = {each.id for each in arguments if isinstance(each, ast.Name)}
+    merits = figures_of_merit((each.node for each in predict), program.imported)
     for each in reversed(predict):
-        names = set(_target_order(each)) - asked - figures_of_merit(each.node, program.imported)
+        names = set(_target_order(each)) - asked - merits
         for name in (name for name in reversed(_target_order(each)) if name in names):
             made = observed.made(each, name)
             if made is None or not made.has_rows or _aligned(made, output.observation):

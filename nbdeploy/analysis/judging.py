@@ -16,15 +16,17 @@ _WORDS = frozenset({"accuracy", "auc", "criterion", "loss", "mae", "mse", "r2", 
 _COUNTING = frozenset({"count_nonzero", "mean", "sum"})
 
 
-def figures_of_merit(node: ast.stmt, imported: Imported) -> frozenset[str]:
-    """Return the names that a statement, or one in its blocks, binds to figures of merit and to nothing else."""
+def figures_of_merit(nodes: Iterable[ast.stmt], imported: Imported) -> frozenset[str]:
+    """Return the names that statements bind to figures of merit, or to what is made of these alone, and to nothing else."""
     judging: set[str] = set()
     others: set[str] = set()
-    for each in walk(node):
-        if isinstance(each, ast.Assign | ast.AnnAssign | ast.AugAssign):
+    for each in (inner for node in nodes for inner in walk(node)):
+        if isinstance(each, ast.Assign | ast.AnnAssign | ast.AugAssign) and each.value is not None:
             targets = each.targets if isinstance(each, ast.Assign) else [each.target]
             names = {name for target in targets for name in plain_targets(target)}
-            (judging if judges(each, imported) else others).update(names)
+            read = {inner.id for inner in walk(each.value) if isinstance(inner, ast.Name)} - imported.modules
+            of_merits = bool(read) and read <= judging - others  # `rmse = np.sqrt(mse)`
+            (judging if of_merits or judges(each, imported) else others).update(names)
     return frozenset(judging - others)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nbdeploy.analysis.asking import asks, model_names
 from nbdeploy.analysis.binding_time import is_training
-from nbdeploy.analysis.judging import judges
+from nbdeploy.analysis.judging import figures_of_merit, judges
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.targets import plain_targets, root_name
 from nbdeploy.analysis.walking import walk
@@ -81,6 +81,7 @@ def shown_by(statement: Statement) -> ast.expr | None:
 def _last_bound(program: Program, statements: list[Statement]) -> tuple[str, Statement] | None:
     """Return the name that the statements bind last, and where: of figures and figures of merit only if there is no other."""
     drawn, models, imported = _drawn(program), model_names(program), program.imported
+    merits = figures_of_merit((each.node for each in statements), imported)
     judging: tuple[str, Statement] | None = None
     for each in reversed(statements):
         if each.imports or each.defines_code or each.effects.display or is_training(each) or not each.effects.refs:
@@ -88,7 +89,7 @@ def _last_bound(program: Program, statements: list[Statement]) -> tuple[str, Sta
         for name, node in _bound(each):
             if name == "_" or name in models or name in drawn or name in imported.modules:
                 continue
-            if not judges(node, imported):
+            if name not in merits and not judges(node, imported):
                 return name, each
             judging = judging or (name, each)
     return judging

@@ -13,7 +13,6 @@ from typing import Any
 
 from nbdeploy.analysis.serving import Frozen, ServingPath, Storage
 from nbdeploy.analysis.values import Kind, Schema
-from nbdeploy.errors import ArtifactError, Diagnostic
 from nbdeploy.notebook.cells import Role
 from nbdeploy.packaging import onnx_models, together
 from nbdeploy.packaging.artifacts import ONNX, ArtifactEntry, artifacts_module, manifest
@@ -21,6 +20,7 @@ from nbdeploy.packaging.definitions import constants_module, definitions_module
 from nbdeploy.packaging.environment import Lock, lock
 from nbdeploy.packaging.graph import graph_module, serves
 from nbdeploy.packaging.installed import owners
+from nbdeploy.packaging.local_modules import local_modules
 from nbdeploy.packaging.package import Package
 from nbdeploy.packaging.papers import gitignore, init_module, pipeline_module, project_file, readme
 from nbdeploy.packaging.sbom import sbom
@@ -102,7 +102,7 @@ def export(recording: Recording, wishes: Wishes) -> Package:
     texts |= _served_texts(schema, answer, wishes)
     texts |= test_files(recording, module, symbols, wishes.tolerance)
     locked = _locked(texts, recording, wishes)
-    local = _local_modules(recording, locked)
+    local = local_modules(recording.program, locked.local)
     texts |= _papers(recording, wishes, locked, _direct(_roots(texts, recording, wishes), locked))
     graphs = {f"edge/{each.name}": each for each in (wishes.whole.files if wishes.whole else ())}
     texts["sbom.cdx.json"] = sbom(wishes.name, wishes.version, locked, entries, local, graphs)
@@ -348,28 +348,6 @@ def _installed(name: str) -> bool:
     from importlib.util import find_spec
 
     return find_spec(name) is not None
-
-
-def _local_modules(recording: Recording, locked: Lock) -> dict[str, Path]:
-    """Find the user's own modules beside the notebook: they travel with the package."""
-    beside = Path(recording.program.notebook.path).resolve().parent
-    found: dict[str, Path] = {}
-    for name in locked.local:
-        single, package = beside / f"{name}.py", beside / name
-        if single.is_file():
-            found[single.name] = single
-        elif (package / "__init__.py").is_file():
-            found |= {str(each.relative_to(beside)): each for each in package.rglob("*.py")}
-        else:
-            raise ArtifactError(
-                Diagnostic(
-                    code="NBD404",
-                    message=f"the served code imports {name!r}, which belongs to no installed package and does not lie"
-                    " beside the notebook",
-                    fix=f"put {name}.py into the notebook's folder, or install it as a package",
-                )
-            )
-    return found
 
 
 # provenance -------------------------------------------------------------------------------------------------------------

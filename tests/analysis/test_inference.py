@@ -63,6 +63,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:X does not have valid feature na
             id="a metric of the notebook's own after it",
         ),
         pytest.param(
+            "from sklearn.metrics import mean_squared_error\ny_pred = model.predict(X)\n"
+            "mse = mean_squared_error(y, y_pred)\nrmse = np.sqrt(mse)",
+            "y_pred",
+            id="the root of a figure of merit",
+        ),
+        pytest.param(
             "with np.errstate(all='ignore'):\n    y_pred = model.predict(X)\n    loss = np.mean(y_pred == y)",
             "y_pred",
             id="a figure of merit in the same block",
