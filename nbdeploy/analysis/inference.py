@@ -15,6 +15,7 @@ from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.judging import figures_of_merit
 from nbdeploy.analysis.observations import Observation, Observed
 from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.spelt_out import no_request
 from nbdeploy.analysis.targets import plain_targets, root_name
 from nbdeploy.analysis.values import ROW_KINDS, Kind
 from nbdeploy.analysis.walking import walk
@@ -308,7 +309,11 @@ def find_input(
         raise ServingPathError(
             _several_inputs(output, first, _of_one_alone(program, observed, output, bindings, first))
         )
-    raise ServingPathError(_other_rows(program, observed, output, reaching) if reaching else _no_request(output))
+    raise ServingPathError(
+        _other_rows(program, observed, output, reaching)
+        if reaching
+        else no_request(program, output.label, output.statement)
+    )
 
 
 def _candidates(program: Program, observed: Observed) -> dict[str, tuple[Source, Observation]]:
@@ -458,17 +463,6 @@ def _changes_rows(
             if made is not None and made.has_rows and made.schema.rows not in {None, seen.schema.rows}:
                 return each.original, name, made.schema.rows or 0
     return None
-
-
-def _no_request(output: Output) -> Diagnostic:
-    return Diagnostic(
-        code="NBD202",
-        cell=output.statement.cell,
-        line=output.statement.line,
-        message=f"the output {output.label!r} depends on no data that the tagged cells read from outside:"
-        " the request is written into the cells",
-        fix="assign the request to a name first (X_new = ...; model.predict(X_new)) and give --input X_new",
-    )
 
 
 def _listing(found: Candidates) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from nbdeploy.analysis.binding_time import needed_for
+from nbdeploy.analysis.binding_time import is_training, needed_for
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.targets import plain_targets, root_name
 from nbdeploy.notebook.cells import Role
 
-__all__ = ["likely_bindings", "rows_of"]
+__all__ = ["likely_bindings", "rows_of", "untagged_makers"]
 
 TAKING_ROWS = frozenset({"copy", "head", "query", "reset_index", "sample", "sort_index", "tail", "to_numpy"})
 
@@ -89,3 +89,33 @@ def _taken_from(program: Program, name: str, made: set[str], before: Statement) 
 def _rebound_after(program: Program, name: str, made: set[str], before: Statement) -> bool:
     definition = program.definition_of(name, before)
     return definition is not None and definition.role is not Role.PREPROCESS and rows_of(definition.node, name) in made
+
+
+def untagged_makers(program: Program, name: str, before: Statement) -> tuple[Statement, ...]:
+    """Return the statements without a role that make `name` of what preprocess makes, but for those that take rows."""
+    made = {each: step.index for step in program.with_role(Role.PREPROCESS) for each in _touched(step)}
+    return tuple(_makers(program, name, before, made, 8) or ())
+
+
+def _touched(statement: Statement) -> frozenset[str]:
+    return statement.effects.defs | statement.effects.mutates
+
+
+def _makers(
+    program: Program, name: str, before: Statement, made: Mapping[str, int], depth: int
+) -> list[Statement] | None:
+    """Return the statements in order; None where the name is made of something else."""
+    definition = program.definition_of(name, before)
+    last = made.get(name, -1)
+    if last >= 0 and last < before.index and (definition is None or definition.index <= last):
+        return []
+    if definition is None or not depth or definition.imports or definition.defines_code or is_training(definition):
+        return None
+    origin = rows_of(definition.node, name)
+    read = [origin] if origin is not None else sorted(definition.effects.refs)
+    found = [_makers(program, each, definition, made, depth - 1) for each in read]
+    if all(each is None for each in found):
+        return None
+    above = [each for group in found if group is not None for each in group]
+    kept = above if origin is not None else [*above, definition]
+    return list({each.index: each for each in kept}.values())

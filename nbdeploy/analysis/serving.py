@@ -13,6 +13,7 @@ from nbdeploy.analysis.focusing import focused
 from nbdeploy.analysis.inference import Output, find_bindings, find_input, find_output, made_by_preprocess
 from nbdeploy.analysis.observations import Observation, Observed, Origin
 from nbdeploy.analysis.program import Place, Program, Statement
+from nbdeploy.analysis.row_parts import untagged_makers
 from nbdeploy.analysis.served_form import fitted_receivers
 from nbdeploy.analysis.slicing import is_learnt
 from nbdeploy.errors import Diagnostic, ServingPathError, Severity
@@ -403,12 +404,25 @@ def _unused_preprocess(
         cell=tagged[0],
         message=f"preprocess cell{'s' if len(tagged) > 1 else ''} {', '.join(map(str, tagged))} would not be applied to requests:"
         f" {cut.source.name!r}, which the predict cells read, could not be shown to be rows of anything that they make",
-        fix=f"tag the cells that lead from them to {cut.source.name} as well, say --bind {cut.source.name}=NAME,"
-        f" or serve the prediction alone with --input {cut.source.name}",
+        fix=f"{_way_to(program, cut.source.name)}, or serve the prediction alone with --input {cut.source.name}",
     )
     if severity is Severity.ERROR:
         raise ServingPathError(finding)
     yield finding
+
+
+def _way_to(program: Program, name: str) -> str:
+    """Say which statements between preprocess and predict have no role, if that is what is missing."""
+    between = untagged_makers(program, name, program.with_role(Role.PREDICT)[0])
+    if not between:
+        return f"tag the cells that lead from them to {name} as well, say --bind {name}=NAME"
+    told = " and ".join(f"`{_first_line(each)}` (cell {each.cell}, line {each.line})" for each in between[:3])
+    return f"put {told} into a cell tagged `preprocess`, and what takes rows of it into one without a role"
+
+
+def _first_line(statement: Statement) -> str:
+    line, *more = statement.source.splitlines()
+    return line if len(line) <= 60 and not more else f"{line[:57]}..."
 
 
 def _changed_later(program: Program, frozen: Mapping[Place, tuple[Frozen, ...]]) -> Iterator[Diagnostic]:

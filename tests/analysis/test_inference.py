@@ -168,8 +168,21 @@ def test_values_changed_on_the_way_are_not_rows_of_what_preprocess_makes() -> No
     found = refusal(*cells)
     assert (found.code, found.cell) == ("NBD213", 1)
     assert "'X_test'" in found.message
-    assert "--bind X_test=NAME" in found.fix
+    assert "put `X_test = X + 1` (cell 2, line 1) into a cell tagged `preprocess`" in found.fix
     assert "--input X_test" in found.fix
+    mended = (*cells[:2], ("preprocess", "X_test = X + 1"), model_on("X"), cells[3])
+    assert served_source(path_of(*mended)) == ["X = df[['b']] * 2", "X_test = X + 1", "p = model.predict(X_test)"]
+
+
+def test_features_that_are_chosen_beside_the_split_are_named_as_what_a_request_lacks() -> None:
+    clean, choose = "df['a'] = df.a.fillna(0)", "features = df[['a']]"
+    split = "X_train, X_test = train_test_split(features, random_state=0)\n" + model_on("X_train")
+    predict = ("predict", "p = model.predict(X_test)")
+    found = refusal(DATA, ("preprocess", clean), f"{choose}\n{split}", predict)
+    assert (found.code, found.cell) == ("NBD213", 1)
+    assert found.fix.startswith(f"put `{choose}` (cell 2, line 1) into a cell tagged `preprocess`, and what takes rows")
+    path = path_of(DATA, ("preprocess", clean), ("preprocess", choose), split, predict)
+    assert (path.input.name, dict(path.bindings)) == ("df", {"X_test": "features"})
 
 
 def test_a_binding_that_can_not_be_proven_is_refused() -> None:
@@ -311,6 +324,26 @@ def test_an_output_with_other_rows_is_not_offered_itself() -> None:
 def test_what_a_model_is_asked_with_is_offered_as_no_answer() -> None:
     found = refusal(FITTED, ("predict", "rows = X * 2\ntotal = model.predict(rows).sum()"))
     assert found.fix.startswith("answer every row")
+
+
+PRICE = "def price(b, factor):\n    return model.predict([[b]])[0] * factor"
+
+
+@pytest.mark.parametrize(
+    ("call", "fix", "name"),
+    [
+        ("model.predict([[3.0]])", "X_new = [[3.0]]; model.predict(X_new)", "X_new"),
+        ("price(3.0, 2)", "request = {'b': 3.0, 'factor': 2}; price(**request)", "request"),
+        ("price(3.0, factor=2)", "request = {'b': 3.0, 'factor': 2}; price(**request)", "request"),
+    ],
+)
+def test_a_request_that_is_written_into_the_call_is_refused_with_the_edit_that_names_it(
+    call: str, fix: str, name: str
+) -> None:
+    assert refusal(FITTED, PRICE, ("predict", call)).fix == (
+        f"assign the request to a name first ({fix}) and give --input {name}"
+    )
+    assert path_of(FITTED, PRICE, ("predict", fix), input=name).input.name == name
 
 
 def test_rows_that_a_predict_cell_takes_may_be_what_a_client_sends() -> None:
