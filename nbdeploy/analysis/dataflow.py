@@ -76,8 +76,7 @@ def dataflow_of(statements: Iterable[Statement], summaries: Mapping[int, Summary
     found = Dataflow()
     for each in statements:
         effects = each.effects
-        for name in effects.refs | effects.late | effects.mutates | effects.may_change:
-            found.heap.know(name)
+        found.heap.know(effects.refs | effects.late | effects.mutates | effects.may_change)
         behind = found.behind(each)
         _Binding(found, each, summaries.get(each.index), behind.code if behind else []).run()
         found.flows.append(_Moment(found, each, each, behind).flow())
@@ -99,8 +98,7 @@ class _Binding:
     def run(self) -> None:
         effects = self.effects
         if self.statement.imports:
-            for name in effects.defs:  # always the same module, however often it is imported
-                self.heap.know(name)
+            self.heap.know(effects.defs)  # always the same module, however often it is imported
             return
         self._seed()
         self._keep_given()
@@ -162,6 +160,8 @@ class _Binding:
         found = {name: {made} for name, made in fresh.items()}
         for name in found.keys() - effects.kills:
             found[name] |= self._objects(name)
+        if not effects.aliases:
+            return found
         before = {each.other: self._objects(each.other) for each in effects.aliases}
         before[CODE] = self._made_code()
         again = any(each.other in found for each in effects.aliases) or self.statement.is_compound
@@ -247,6 +247,8 @@ class _Moment:
     def _objects(self, names: Iterable[str]) -> frozenset[int]:
         """Return what names reach while the statement runs: as it found them, and as a block of it binds them."""
         names = frozenset(names)
+        if not names:
+            return NOTHING
         found = self.heap.reached(names, self.now)
         return found | self.heap.reached(names, self.now + 1) if self.in_blocks else found
 
@@ -258,6 +260,8 @@ class _Moment:
     def _changes(self, code: list[Code]) -> tuple[set[Atom], set[Atom]]:
         """Return the objects (and pseudo-names) that the statement is known to change, and those that it may change."""
         effects = self.effects
+        if not (effects.mutates or effects.may_change or effects.bound_methods or code):
+            return set(), set()
         sure: set[Atom] = {name for name in effects.mutates if is_pseudo(name)}
         sure |= self._objects(effects.mutates - effects.shallow)
         sure |= {each for name in effects.mutates & effects.shallow for each in self._top_of(name)}

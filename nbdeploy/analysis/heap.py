@@ -70,11 +70,11 @@ class Heap:
     def reach(self, objects: Iterable[int], before: int) -> frozenset[int]:
         """Return the objects, and those that they hold, directly or not."""
         found = set(objects)
-        waiting = [*(found & self._held.keys())]
+        waiting = [each for each in found if each in self._held]
         while waiting:
             new = self._held_by(waiting.pop(), before) - found
             found |= new
-            waiting += new & self._held.keys()
+            waiting += [each for each in new if each in self._held]
         return frozenset(found)
 
     def _held_by(self, holder: int, before: int) -> Set[int]:
@@ -97,7 +97,7 @@ class Heap:
         found = {*names}
         objects = self.reached(found, before)
         code: dict[int, Code] = {}
-        while new := objects & self.code.keys() - code.keys():
+        while new := [each for each in objects if each in self.code and each not in code]:
             code |= {each: self.code[each] for each in new}
             late = {name for each in new for name in self.code[each].late} - found
             found |= late
@@ -137,10 +137,11 @@ class Heap:
         self._made += 1
         return self._made
 
-    def know(self, name: str) -> None:
-        """Give a name that nothing has bound an object, which statements may change."""
-        if name not in self._history and not is_pseudo(name) and name not in BUILTINS:
-            self._history[name] = [(-1, frozenset({self.new()}))]
+    def know(self, names: Iterable[str]) -> None:
+        """Give names that nothing has bound an object each, which statements may change."""
+        for name in names:
+            if name not in self._history and not is_pseudo(name) and name not in BUILTINS:
+                self._history[name] = [(-1, frozenset({self.new()}))]
 
     def bind(self, name: str, objects: Iterable[int], now: int) -> None:
         """Let a name be one of the objects once the statement `now` has run."""

@@ -39,14 +39,21 @@ class Statement:
     @property
     def defines_code(self) -> bool:
         """A function, a class, or a lambda with a name."""
-        lambda_ = isinstance(self.node, ast.Assign) and isinstance(self.node.value, ast.Lambda)
-        return lambda_ or isinstance(self.node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        node = self.node
+        return node.__class__ in _DEFINITIONS or (isinstance(node, ast.Assign) and isinstance(node.value, ast.Lambda))
 
     @property
     def imports(self) -> bool:
-        return isinstance(self.node, ast.Import | ast.ImportFrom)
+        return self.node.__class__ in _IMPORTS
 
     @property
     def is_compound(self) -> bool:
         """A statement with blocks of statements: its own names may be bound and read in any order."""
-        return (hasattr(self.node, "body") or isinstance(self.node, ast.Match)) and not self.defines_code
+        return self.node.__class__ in _COMPOUND
+
+
+_DEFINITIONS = {ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}
+_IMPORTS = {ast.Import, ast.ImportFrom}
+_COMPOUND = {
+    ast.AsyncFor, ast.AsyncWith, ast.For, ast.If, ast.Match, ast.Try, ast.TryStar, ast.While, ast.With,
+}  # fmt: skip
