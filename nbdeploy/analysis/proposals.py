@@ -62,11 +62,11 @@ def _predictions(program: Program) -> Iterator[_Prediction]:
         if each.role is not None or each.defines_code:
             continue
         for node in walk(each.node):
-            match node:
-                case ast.Call(func=ast.Attribute(value=model, attr=method), args=[rows, *_]) if method in PREDICTING:
-                    name = root_name(model)
-                    if name is not None:
-                        yield _Prediction(each, f"{name}.{method}", root_name(rows))
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not node.args:
+                continue
+            name = root_name(node.func.value) if node.func.attr in PREDICTING else None
+            if name is not None:
+                yield _Prediction(each, f"{name}.{node.func.attr}", root_name(node.args[0]))
 
 
 def _preparing(program: Program, prediction: _Prediction) -> Iterator[Proposal]:

@@ -24,8 +24,9 @@ _OF_THE_KERNEL = re.compile(r"_+\d*|_i+\d*|_[ido]h")
 def unbound_names(survey: Survey) -> Iterator[Diagnostic]:
     """Reads of names that only a later cell binds (NBD101), that nothing binds (NBD102), that were deleted (NBD103)."""
     run = _Run(survey)
+    reader = Reader(run.read, run.bind, run.delete, run.define)
     for statement in survey.program.statements:
-        run.step(statement)
+        run.step(statement, reader)
     run.leftover()
     yield from run.found
 
@@ -49,15 +50,10 @@ class _Run:
         self.hidden = _blind_cells(self.survey)
         self.unseen = _binding_unseen(self.survey)
 
-    def step(self, statement: Statement) -> None:
+    def step(self, statement: Statement, reader: Reader) -> None:
         self.bound |= self.magic.get(statement.cell, set())
         self.blind = self.blind or any(cell <= statement.cell for cell in self.hidden)
-        reader = Reader(
-            on_read=lambda read: self.read(read, statement),
-            on_bind=self.bind,
-            on_delete=lambda name, sure: self.delete(name, statement, sure),
-            on_function=lambda function: self.define(function, statement),
-        )
+        self.statement = statement
         reader.visit(statement.node)
         self.bound |= statement.effects.defs - self.deleted.keys()
         self.blind = self.blind or statement.index in self.unseen
@@ -66,15 +62,15 @@ class _Run:
         self.bound.add(name)
         self.deleted.pop(name, None)
 
-    def define(self, function: FunctionReads, statement: Statement) -> None:
-        self.functions[function.name] = function, statement
+    def define(self, function: FunctionReads) -> None:
+        self.functions[function.name] = function, self.statement
         self.bound |= function.rebinds  # it may be called by someone who is not seen
 
-    def read(self, read: Read, statement: Statement) -> None:
+    def read(self, read: Read) -> None:
         if read.name not in self.bound and not _known_to_kernel(read.name):
-            self.tell(read, statement, statement)
-        elif read.name in self.functions and read.called:
-            self.call(read, statement, set())
+            self.tell(read, self.statement, self.statement)
+        elif read.called and read.name in self.functions:
+            self.call(read, self.statement, set())
 
     def call(self, read: Read, statement: Statement, seen: set[tuple[str, bool]]) -> None:
         """Look at what a function reads, at the moment of a call; at each function once."""
@@ -92,10 +88,10 @@ class _Run:
             elif each.name in self.functions and each.called:
                 self.call(inner, statement, seen)
 
-    def delete(self, name: str, statement: Statement, sure: bool) -> None:
+    def delete(self, name: str, sure: bool) -> None:
         if sure:
             self.bound.discard(name)
-            self.deleted[name] = statement
+            self.deleted[name] = self.statement
 
     def leftover(self) -> None:
         """Functions that were never called, and read what nothing binds."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from nbdeploy.analysis.scopes import declared_outer, local_names
-from nbdeploy.analysis.targets import argument_names, bound_by_import, plain_targets
+from nbdeploy.analysis.targets import argument_names, bound_by_import, given_to, plain_targets
 from nbdeploy.analysis.walking import children
 
 __all__ = ["FunctionReads", "Read", "Reader", "function_reads"]
@@ -58,19 +58,30 @@ class Reader:
     _called: ast.expr | None = None
 
     def visit(self, node: ast.AST) -> None:
-        visit = _METHODS.get(node.__class__, Reader.generic_visit)
-        visit(self, node)
+        visit = _METHODS.get(node.__class__)
+        if visit is not None:
+            visit(self, node)
+        else:
+            self.generic_visit(node)
 
     def generic_visit(self, node: ast.AST) -> None:
         for each in children(node):
             self.visit(each)
 
+    def visit_Attribute(self, node: ast.Attribute | ast.Starred) -> None:
+        self.visit(node.value)
+
+    visit_Starred = visit_Attribute
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """It reads nothing."""
+
     # names ----------------------------------------------------------------------------------------------------------
 
     def visit_Name(self, node: ast.Name) -> None:
-        if self.locals and any(node.id in names for names in self.locals):
+        if self._is_local(node.id):
             return
-        if isinstance(node.ctx, ast.Load):
+        if node.ctx.__class__ is ast.Load:
             if not self.guarded:
                 self.on_read(Read(node.id, node.lineno, not self.unsure, node is self._called))
         elif isinstance(node.ctx, ast.Store):
@@ -79,14 +90,19 @@ class Reader:
             self.on_delete(node.id, not self.unsure)
 
     def _bind(self, name: str) -> None:
-        if not (self.locals and any(name in names for names in self.locals)):
+        if not self._is_local(name):
             self.on_bind(name)
+
+    def _is_local(self, name: str) -> bool:
+        for names in self.locals:
+            if name in names:
+                return True
+        return False
 
     def visit_Call(self, node: ast.Call) -> None:
         self._called = node.func
         self.visit(node.func)
-        for each in (*node.args, *node.keywords):
-            value = each.value if isinstance(each, ast.keyword) else each
+        for value in given_to(node):
             self.visit(value)
             if isinstance(value, ast.Lambda):  # as a rule it is called at once: df.apply(lambda ...)
                 self._inner(argument_names(value.args), [value.body])

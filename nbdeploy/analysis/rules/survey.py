@@ -137,6 +137,6 @@ def _walk(statement: Statement) -> Iterator[Site]:
             function, sure = node, False  # type: ignore[assignment]
         elif kind in _BRANCHING:
             sure = False
-        below = children(node)
+        below = [(each, function, sure) for each in children(node) if each.__class__ not in _LEAVES]
         below.reverse()
-        waiting += [(each, function, sure) for each in below if each.__class__ not in _LEAVES]
+        waiting += below
