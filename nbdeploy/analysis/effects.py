@@ -20,7 +20,7 @@ from nbdeploy.analysis.targets import parts_imported, plain_targets
 from nbdeploy.analysis.visitor import TrainingCall, Visitor
 from nbdeploy.analysis.walking import walk
 
-__all__ = ["NO_EFFECTS", "Effects", "TrainingCall", "effects_of"]
+__all__ = ["Effects", "TrainingCall", "effects_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,6 @@ class Effects:
     display: bool = False
 
 
-NO_EFFECTS = Effects()
-
-
 def effects_of(
     statement: ast.stmt, imported: Imported, functions: Functions | None = None, *, shown: bool = False
 ) -> Effects:
@@ -72,15 +69,11 @@ def effects_of(
     `functions` are those that the notebook has defined before. `shown` says that the statement ends its cell, so that the
     value of an expression is displayed, not thrown away.
     """
-    visitor = Visitor(imported, functions)
-    if isinstance(statement, ast.Expr) and shown:
-        visitor.visit(statement.value)
-    else:
-        visitor.visit(statement)
-    visitor.refs -= frozenset(_bound_first(statement, imported))
+    visitor = _visited(statement.value if shown and isinstance(statement, ast.Expr) else statement, imported, functions)
+    defs = frozenset(visitor.defs)
     return Effects(
-        defs=frozenset(visitor.defs),
-        kills=_kills(statement, imported) & frozenset(visitor.defs),
+        defs=defs,
+        kills=_kills(statement, imported) & defs,
         refs=frozenset(visitor.refs),
         late=frozenset(visitor.late),
         mutates=frozenset(visitor.mutates),
@@ -102,6 +95,14 @@ def effects_of(
         trains=tuple(visitor.trains),
         display=is_display(statement, imported),
     )
+
+
+def _visited(node: ast.stmt | ast.expr, imported: Imported, functions: Functions | None = None) -> Visitor:
+    visitor = Visitor(imported, functions)
+    visitor.visit(node)
+    if isinstance(node, ast.stmt) and hasattr(node, "body"):
+        visitor.refs.difference_update(_bound_first(node, imported))
+    return visitor
 
 
 def _bound_first(statement: ast.stmt, imported: Imported) -> Iterator[str]:
@@ -137,10 +138,10 @@ def _bound_in(blocks: list[list[ast.stmt]], read: set[str], imported: Imported) 
     for block in blocks:
         bound: set[str] = set()
         for each in block:
-            effects = effects_of(each, imported)
-            read |= effects.refs - bound
-            bound |= effects.kills
-            binds |= effects.defs
+            visitor = _visited(each, imported)
+            read |= visitor.refs - bound
+            bound |= _kills(each, imported) & visitor.defs
+            binds |= visitor.defs
     yield from binds - read
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from nbdeploy.analysis.imported import Imported
-from nbdeploy.analysis.scopes import Scope, declared_outer, local_names
+from nbdeploy.analysis.scopes import Scope, local_names
 from nbdeploy.analysis.sharing import CODE, How, Share
 from nbdeploy.analysis.statement import Statement
 from nbdeploy.analysis.summary import Summary
@@ -93,33 +93,35 @@ def _functions_in(node: ast.AST) -> Iterator[ast.AST]:
 
 def _summary_of_function(node: FunctionDef | ast.Lambda, imported: Imported) -> Summary:
     body: list[ast.stmt] = [ast.Expr(node.body)] if isinstance(node, ast.Lambda) else node.body
-    names = argument_names(node.args) | local_names(body)
-    outer = declared_outer(node)
+    parameters, local = argument_names(node.args), local_names(body)
+    every = [*walk(*body)]
+    outer = {name for each in every if isinstance(each, ast.Global) for name in each.names}
+    names = parameters | local
     visitor = Visitor(imported, inside=True)
     visitor.scopes.append(Scope(names - outer))
     for each in body:
         visitor.visit(each)
     inner = _inner(body, imported)
-    parameters = argument_names(node.args)
     changing = _changed_by(inner)
-    surely = _changed_parameters(inner, body, parameters, inner.mutates)
-    changed = _changed_parameters(inner, body, parameters, changing)
+    changeable = parameters - _rebound_first(body, parameters, imported)
+    reached = _reached_by_changes(inner, changing)
+    changed = frozenset(reached & changeable)
     with_default = _with_default(node.args)
-    yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in walk(node))
+    yields = any(isinstance(each, ast.Yield | ast.YieldFrom) for each in every)
     own = {node.name} if not isinstance(node, ast.Lambda) and changed & with_default else set()
-    globals_changed = _reached_by_changes(inner, changing) - (names - outer) - {CODE}
+    globals_changed = reached - (names - outer) - {CODE}
     return Summary(
         parameters=changed,
-        surely=surely,
+        surely=frozenset(_reached_by_changes(inner, inner.mutates) & changeable),
         order=tuple(each.arg for each in (*node.args.posonlyargs, *node.args.args)),
         all_parameters=frozenset(parameters),
         # a list as default lives on
         changes=frozenset(_changed_by(visitor) | own | globals_changed),
         rebinds=frozenset(visitor.defs & outer),
-        hands=frozenset(_handed_on(body, parameters)),
+        hands=frozenset(_handed_on(every, parameters)),
         keeps=frozenset(_kept(inner, changed, parameters)),
         with_default=with_default,
-        answers=None if yields or isinstance(node, ast.AsyncFunctionDef) else _answers(inner, node, body),
+        answers=None if yields or isinstance(node, ast.AsyncFunctionDef) else _answers(inner, node, local - parameters),
         is_generator=yields,
     )
 
@@ -132,7 +134,7 @@ def _inner(body: list[ast.stmt], imported: Imported) -> Visitor:
     return visitor
 
 
-def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, body: list[ast.stmt]) -> frozenset[str]:
+def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, own: set[str]) -> frozenset[str]:
     """Return the names whose objects the answer may be or hold, through all the names inside."""
     if isinstance(node, ast.Lambda):
         found = visitor.reachable(node.body)
@@ -146,7 +148,6 @@ def _answers(visitor: Visitor, node: FunctionDef | ast.Lambda, body: list[ast.st
         more = {pair.other for pair in visitor.aliases if pair.name in found} - found
         found |= more
         growing = bool(more)
-    own = local_names(body) - argument_names(node.args)
     return frozenset(found - own)
 
 
@@ -156,14 +157,6 @@ def _with_default(arguments: ast.arguments) -> frozenset[str]:
     pairs = [*zip(reversed(positional), reversed(arguments.defaults), strict=False)]
     pairs += [(each, value) for each, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True) if value]
     return frozenset(each.arg for each, value in pairs if not isinstance(value, ast.Constant))
-
-
-def _changed_parameters(
-    visitor: Visitor, body: list[ast.stmt], parameters: set[str], changed: set[str]
-) -> frozenset[str]:
-    return frozenset(
-        _reached_by_changes(visitor, changed) & parameters - _rebound_first(body, parameters, visitor.imported)
-    )
 
 
 def _reached_by_changes(visitor: Visitor, changed: Iterable[str]) -> set[str]:
@@ -191,9 +184,9 @@ def _reachable_from(name: str, aliases: Iterable[Share], *, deeply: bool) -> set
     return found
 
 
-def _handed_on(body: list[ast.stmt], parameters: set[str]) -> Iterator[tuple[str, str]]:
-    for call in (node for each in body for node in walk(each) if isinstance(node, ast.Call)):
-        if isinstance(call.func, ast.Name):
+def _handed_on(nodes: Iterable[ast.AST], parameters: set[str]) -> Iterator[tuple[str, str]]:
+    for call in nodes:
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
             for argument in given_to(call):
                 yield from ((name, call.func.id) for name in roots(argument) & parameters)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from nbdeploy.analysis.knowledge import Knowledge, knowledge_of
+from nbdeploy.analysis.knowledge import Callee, Knowledge, callee_of, knowledge_of
 from nbdeploy.analysis.targets import bound_by_import
 from nbdeploy.analysis.walking import walk
 from nbdeploy.notebook.cells import Notebook
@@ -44,15 +44,22 @@ class Imported:
     def origin(self, function: ast.expr) -> str | None:
         """Return the path of a library's function: `numpy.random.seed` for `np.random.seed`, `builtins.len` for `len`."""
         path: list[str] = []
-        while isinstance(function, ast.Attribute):
+        while function.__class__ is ast.Attribute:
             path.append(function.attr)
             function = function.value
-        if not isinstance(function, ast.Name):
+        if function.__class__ is not ast.Name:
             return None
         root = function.id
         if root in self.modules:
             return ".".join([self.origins[root], *reversed(path)])
         return f"builtins.{root}" if not path and root in BUILTINS and root not in self.bound else None
+
+    def callee(self, call: ast.Call) -> Callee:
+        """Return what is known of what a call calls."""
+        function = call.func
+        return callee_of(
+            self.known, self.origin(function), function.attr if isinstance(function, ast.Attribute) else None
+        )
 
 
 def imported_by(nodes: Iterable[ast.stmt], stars: Mapping[str, tuple[str, ...]] | None = None) -> Imported:

@@ -7,9 +7,10 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from nbdeploy.analysis.dataflow import Dataflow, dataflow_of
-from nbdeploy.analysis.effects import NO_EFFECTS, effects_of
+from nbdeploy.analysis.effects import effects_of
 from nbdeploy.analysis.functions import summaries_of, summary_of
 from nbdeploy.analysis.imported import Imported, imported_by
 from nbdeploy.analysis.lines import Lines
@@ -130,21 +131,47 @@ def read_program(notebook: Notebook, stars: Mapping[str, tuple[str, ...]] | None
     statements: list[Statement] = []
     functions = Functions()
     for cell, nodes in parsed:
-        for draft in _drafts(cell, nodes):
-            shown = draft.node is nodes[-1]
-            effects = effects_of(draft.node, imported, functions, shown=shown)
+        role = cell.role if cell.role in _OF_STATEMENTS else None
+        for written in _written(cell, nodes):
+            node = written.node
+            effects = effects_of(node, imported, functions, shown=node is nodes[-1])
             makes_code = any(each.other == CODE for each in effects.aliases)
-            summary = summary_of(draft.node, imported) if makes_code else None
-            found = replace(draft, index=len(statements), effects=effects, functions=functions, summary=summary)
-            statements.append(found)
-            functions = _learnt(functions, found)
+            statement = Statement(
+                index=len(statements),
+                cell=cell.index,
+                line=written.line,
+                end_line=written.end_line,
+                role=role,
+                source=written.source,
+                comment=written.comment,
+                node=node,
+                effects=effects,
+                position=written.position,
+                functions=functions,
+                summary=summary_of(node, imported) if makes_code else None,
+            )
+            statements.append(statement)
+            functions = _learnt(functions, statement)
     return Program(notebook, tuple(statements), imported)
 
 
-def _drafts(cell: Cell, nodes: list[ast.stmt]) -> Iterator[Statement]:
+_OF_STATEMENTS = {Role.PREPROCESS, Role.PREDICT, Role.TEST, Role.PARAMETERS}
+
+
+class _Written(NamedTuple):
+    """A statement's place and text."""
+
+    node: ast.stmt
+    line: int
+    end_line: int
+    position: int
+    source: str
+    comment: str
+
+
+def _written(cell: Cell, nodes: list[ast.stmt]) -> Iterator[_Written]:
     """Yield the statements of a cell, as they are written."""
     lines = Lines(cell.code.python if cell.code else "")
-    role = cell.role if cell.role in {Role.PREPROCESS, Role.PREDICT, Role.TEST, Role.PARAMETERS} else None
     previous_end = position = 0
     previous_line = -1
     for node in nodes:
@@ -152,20 +179,8 @@ def _drafts(cell: Cell, nodes: list[ast.stmt]) -> Iterator[Statement]:
         position = position + 1 if line == previous_line else 0
         comment = _comment_above(lines.lines, previous_end, line)
         previous_line, previous_end = line, node.end_lineno or node.lineno
-        if isinstance(node, ast.Pass):
-            continue
-        yield Statement(
-            index=0,
-            cell=cell.index,
-            line=line,
-            end_line=previous_end,
-            role=role,
-            source=_source(lines, node),
-            comment=comment,
-            node=node,
-            effects=NO_EFFECTS,
-            position=position,
-        )
+        if not isinstance(node, ast.Pass):
+            yield _Written(node, line, previous_end, position, _source(lines, node, line), comment)
 
 
 def _learnt(functions: Functions, statement: Statement) -> Functions:
@@ -182,12 +197,12 @@ def _learnt(functions: Functions, statement: Statement) -> Functions:
 
 def _first_line(node: ast.stmt) -> int:
     decorators: list[ast.expr] = getattr(node, "decorator_list", [])
-    return min([node.lineno, *(each.lineno for each in decorators)])
+    return min([node.lineno, *(each.lineno for each in decorators)]) if decorators else node.lineno
 
 
-def _source(lines: Lines, node: ast.stmt) -> str:
-    """Return the statement's text, with its decorators and a comment that ends its last line."""
-    first, last = _first_line(node), node.end_lineno or node.lineno
+def _source(lines: Lines, node: ast.stmt, first: int) -> str:
+    """Return the statement's text from its first line on, with its decorators and a comment that ends its last line."""
+    last = node.end_lineno or node.lineno
     start = lines.offset(first, 0 if first < node.lineno else node.col_offset)
     end = lines.offset(last, node.end_col_offset or 0)
     rest = lines.text[end : lines.starts[last]]
@@ -197,7 +212,7 @@ def _source(lines: Lines, node: ast.stmt) -> str:
 def _comment_above(lines: list[str], after: int, line: int) -> str:
     """Return the comment lines that stand directly above a statement."""
     found: list[str] = []
-    for text in reversed(lines[after : line - 1]):
+    for text in reversed(lines[after : line - 1]) if after < line - 1 else ():
         if not text.lstrip().startswith("#"):
             break
         found.append(text.strip())

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from nbdeploy.analysis.targets import argument_names, bound_by_import
 from nbdeploy.analysis.walking import children, walk
 
-__all__ = ["Scope", "annotations_of", "declared_outer", "defaults_of", "function_scope", "local_names"]
+__all__ = ["Scope", "Scopes", "annotations_of", "declared_outer", "defaults_of", "function_scope", "local_names"]
 
 
 @dataclass
@@ -22,6 +22,29 @@ class Scope:
     outer: set[str] = field(default_factory=set)  # declared global or nonlocal
     at_once: bool = False  # a comprehension, a lambda that a call is given: what it changes changes now
     items_of: set[str] = field(default_factory=set)  # of such a one: names whose objects or items its own may be
+
+
+class Scopes(list[Scope]):
+    """The scopes around a place in a statement, the innermost last."""
+
+    def is_local(self, name: str) -> bool:
+        for scope in self:
+            if name in scope.names and name not in scope.outer and (not scope.is_class or scope is self[-1]):
+                return True
+        return False
+
+    def outer(self, names: Iterable[str]) -> set[str]:
+        """Return the names of the notebook behind names: a comprehension's own are items of what it goes through."""
+        if not self:
+            return set(names)
+        found = set()
+        for name in names:
+            holder = next((scope for scope in reversed(self) if name in scope.names), None)
+            if holder is not None and holder.at_once:
+                found |= holder.items_of
+            elif not self.is_local(name):
+                found.add(name)
+        return found
 
 
 def defaults_of(arguments: ast.arguments) -> Iterator[ast.expr]:

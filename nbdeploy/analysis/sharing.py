@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import NamedTuple
 
 from nbdeploy.analysis.imported import BUILTINS, Imported
+from nbdeploy.analysis.knowledge import Callee
+from nbdeploy.analysis.scopes import Scopes
 from nbdeploy.analysis.summary import Functions
 from nbdeploy.analysis.targets import given_to, plain_targets
 
@@ -36,14 +38,12 @@ class Share(NamedTuple):
 
 
 class Sharing:
-    """Answers for one statement; `outer` tells the notebook's names behind a name: a comprehension's own are items of those."""
+    """Answers for one statement, at a place inside its scopes."""
 
-    def __init__(
-        self, imported: Imported, functions: Functions, outer: Callable[[Iterable[str]], Iterable[str]]
-    ) -> None:
+    def __init__(self, imported: Imported, functions: Functions, scopes: Scopes) -> None:
         self.imported = imported
         self.functions = functions
-        self.outer = outer
+        self.scopes = scopes
 
     def shares(self, name: str, value: ast.expr) -> Iterator[Share]:
         """Return what `name` shares after it was bound to the value."""
@@ -121,19 +121,19 @@ class Sharing:
         return _NONE.union(*(self.reachable(each) for each in values))
 
     def _own(self, name: str) -> frozenset[str]:
-        found = (each for each in self.outer([name]) if each not in self.imported.modules)
-        return frozenset(each for each in found if each not in BUILTINS or each in self.imported.bound)
+        found = self.scopes.outer([name]) - self.imported.modules
+        return frozenset(found - BUILTINS | (found & self.imported.bound))
 
     def _given(self, call: ast.Call) -> frozenset[str]:
         return self._any(given_to(call))
 
     def _call(self, call: ast.Call) -> Ties:
-        origin = self.imported.origin(call.func)
-        if origin is not None:
-            return self._of_function(call, origin)
+        callee = self.imported.callee(call)
+        if callee.origin is not None:
+            return self._of_function(call, callee)
         if isinstance(call.func, ast.Attribute):
-            return self._of_method(call, call.func)
-        if isinstance(call.func, ast.Name) and call.func.id in self.outer([call.func.id]):
+            return self._of_method(call, call.func, callee)
+        if isinstance(call.func, ast.Name) and call.func.id in self.scopes.outer([call.func.id]):
             return self._of_own(call, call.func.id)
         return self._given(call) | self.reachable(call.func), _NONE
 
@@ -149,22 +149,20 @@ class Sharing:
         own = frozenset({name}) if parameters & summary.with_default else _NONE  # a list as default lives on in it
         return self._any(summary.given(call, parameters)) | own | {each for each in outer if self._own(each)}, _NONE
 
-    def _of_method(self, call: ast.Call, function: ast.Attribute) -> Ties:
-        known, method = self.imported.known, function.attr
-        if method in known.fresh_methods or method in known.fresh_answer_methods:
+    def _of_method(self, call: ast.Call, function: ast.Attribute, callee: Callee) -> Ties:
+        if callee.answer == "fresh":
             return _NONE, _NONE
         receiver = self.reachable(function.value)
-        if method in known.training_methods:
+        if callee.trains:
             return receiver, _NONE
         given = self._given(call)
-        return (_NONE, receiver | given) if method in known.shallow_methods else (receiver, given)
+        return (_NONE, receiver | given) if callee.answer == "shallow" else (receiver, given)
 
-    def _of_function(self, call: ast.Call, origin: str) -> Ties:
+    def _of_function(self, call: ast.Call, callee: Callee) -> Ties:
         """A class keeps what it is made of, and so do some functions; others answer with a view."""
-        answer = self.imported.known.answer_of(origin)
-        if answer == "fresh":
+        if callee.answer == "fresh":
             return _NONE, _NONE
-        holds = answer == "shallow" or (answer is None and origin.rpartition(".")[2][:1].isupper())
+        holds = callee.answer == "shallow" or (callee.answer is None and callee.makes_object)
         return (_NONE, self._given(call)) if holds else (self._given(call), _NONE)
 
 

@@ -24,16 +24,19 @@ def root_name(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
+_REACHING = ast.Attribute | ast.Subscript | ast.Starred | ast.Await | ast.NamedExpr
+
+
 def roots(node: ast.expr | None) -> frozenset[str]:
     """Return the names whose objects a change through this expression may reach.
 
     As `root_name`, and through calls: `d.get(k)` may hand out a part of `d`, `vars(box)` one of `box`.
     """
+    while isinstance(node, _REACHING):
+        node = node.value
     match node:
         case ast.Name(id=name):
             return frozenset({name})
-        case ast.Attribute() | ast.Subscript() | ast.Starred() | ast.Await() | ast.NamedExpr():
-            return roots(node.value)
         case ast.Call(func=ast.Attribute(value=receiver)):
             return roots(receiver)
         case ast.Call():
@@ -73,7 +76,7 @@ def parts_imported(statement: ast.stmt) -> list[str]:
 
 def given_to(call: ast.Call) -> list[ast.expr]:
     """Return the argument expressions of a call, positional ones first."""
-    return [*call.args, *(each.value for each in call.keywords)]
+    return call.args + [each.value for each in call.keywords]
 
 
 def argument_names(arguments: ast.arguments) -> set[str]:

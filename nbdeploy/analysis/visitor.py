@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from nbdeploy.analysis.calls import LibraryCalls, is_true
-from nbdeploy.analysis.display import method_name, shows
+from nbdeploy.analysis.display import shows
 from nbdeploy.analysis.imported import BUILTINS, Imported
-from nbdeploy.analysis.knowledge import names_origin
+from nbdeploy.analysis.knowledge import Callee
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE, EVERYTHING
-from nbdeploy.analysis.scopes import Scope, annotations_of, defaults_of, function_scope
+from nbdeploy.analysis.scopes import Scope, Scopes, annotations_of, defaults_of, function_scope
 from nbdeploy.analysis.sharing import CODE, How, Share, Sharing
 from nbdeploy.analysis.summary import Functions
 from nbdeploy.analysis.targets import (
@@ -69,8 +69,8 @@ class Visitor:
         self.training_draws: set[str] = set()
         self.settled: set[str] = set()
         self.flat: dict[str, frozenset[str]] = {}
-        self.scopes: list[Scope] = []
-        self._sharing = Sharing(imported, self.functions, self._outer)
+        self.scopes = Scopes()
+        self._sharing = Sharing(imported, self.functions, self.scopes)
         self._given: dict[ast.expr, set[str]] = {}  # lambdas that a call is given, and what they may be called with
         self._calls = LibraryCalls(imported)
 
@@ -89,32 +89,33 @@ class Visitor:
             self.visit(each)
 
     def visit_Name(self, node: ast.Name) -> None:
-        if isinstance(node.ctx, ast.Load):
+        if node.ctx.__class__ is ast.Load:
             self._read(node.id)
         else:
             self._bind(node.id)
 
-    def _is_local(self, name: str) -> bool:
-        inner = self.scopes[-1] if self.scopes else None
-        return any(
-            name in scope.names and name not in scope.outer and (not scope.is_class or scope is inner)
-            for scope in self.scopes
-        )
+    def visit_Attribute(self, node: ast.Attribute | ast.Starred | ast.keyword) -> None:
+        self.visit(node.value)
+
+    visit_Starred = visit_keyword = visit_Attribute
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        """It reads nothing."""
 
     @property
     def _is_late(self) -> bool:
-        return not self.inside and any(scope.late for scope in self.scopes)
+        return bool(self.scopes) and not self.inside and any(scope.late for scope in self.scopes)
 
     @property
     def _changes_late(self) -> bool:
-        return not self.inside and any(scope.late and not scope.at_once for scope in self.scopes)
+        return bool(self.scopes) and not self.inside and any(scope.late and not scope.at_once for scope in self.scopes)
 
     @property
     def _at_top(self) -> bool:
-        return all(scope.at_once for scope in self.scopes)
+        return not self.scopes or all(scope.at_once for scope in self.scopes)
 
     def _read(self, name: str) -> None:
-        if not self._is_local(name):
+        if not self.scopes.is_local(name):
             (self.late if self._is_late else self.refs).add(name)
 
     def _bind(self, name: str) -> None:
@@ -131,26 +132,15 @@ class Visitor:
     def _change(self, names: Iterable[str], *, deeply: bool = True) -> None:
         """Note what is changed in place; not `deeply`: only what it holds itself, not what that holds in turn."""
         if not self._changes_late:
-            changed = self._outer(names)
+            changed = self.scopes.outer(names)
             self.mutates |= changed
             self.deeply |= changed if deeply else set()
 
     def _may_change(self, names: Iterable[str], *, deeply: bool = True) -> None:
         if not self._changes_late:
-            changed = self._outer(names) - self.imported.modules
+            changed = self.scopes.outer(names) - self.imported.modules
             self.may_change |= changed
             self.deeply |= changed if deeply else set()
-
-    def _outer(self, names: Iterable[str]) -> set[str]:
-        """Return the names of the notebook behind names: a comprehension's own are items of what it goes through."""
-        found = set()
-        for name in names:
-            holder = next((scope for scope in reversed(self.scopes) if name in scope.names), None)
-            if holder is not None and holder.at_once:
-                found |= holder.items_of
-            elif not self._is_local(name):
-                found.add(name)
-        return found
 
     def _disturb(self, pseudo_names: Iterable[str]) -> None:
         if not self._changes_late:
@@ -316,7 +306,7 @@ class Visitor:
     def _put(self, name: str | None, value: ast.expr) -> None:
         """Note that what `name` holds may hold the value from now on."""
         if name is not None and self._at_top:
-            for each in self._outer([name]) - self.imported.modules:
+            for each in self.scopes.outer([name]) - self.imported.modules:
                 self.aliases |= set(self._sharing.puts(each, value))
 
     def visit_For(self, node: ast.For | ast.AsyncFor) -> None:
@@ -385,88 +375,81 @@ class Visitor:
         self.visit(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
-        origin = self._calls.origin(node)
-        self._note_callbacks(node)
-        if origin is not None:
-            self._library_call(node, origin)
+        callee = self.imported.callee(node)
+        if node.args or node.keywords:
+            self._note_callbacks(node)
+        if callee.origin is not None:
+            self._library_call(node, callee)
         elif isinstance(node.func, ast.Attribute):
-            self._method_call(node, node.func)
+            self._method_call(node, node.func, callee)
         else:
             self._own_call(node)
-        self._touch(node)
-        self._code_in_text(node, origin)
+        if callee.touches:
+            self._touch(node, callee)
+        self._code_in_text(node, callee)
         self.generic_visit(node)
 
-    def _library_call(self, node: ast.Call, origin: str) -> None:
-        known = self.imported.known
-        position = known.out_position(origin)
+    def _library_call(self, node: ast.Call, callee: Callee) -> None:
+        position, given = callee.out_position, self._arguments(node)
         if position is not None and len(node.args) > position:
             self._change(roots(node.args[position]))
-        if names_origin(known.changing_functions, origin) and node.args:
+        if callee.changes_first and node.args:
             self._change(roots(node.args[0]))
-            for receiver in roots(node.args[0]):
-                self._put_arguments(receiver, node)
-        elif not self._calls.is_calm(node):
-            self._may_change(self._arguments(node))
-        self.offered |= self._arguments(node)
-        if names_origin(known.state_functions, origin) or self._changes_setting(node):
+            self._put_arguments(roots(node.args[0]), node)
+        elif not callee.calm:
+            self._may_change(given)
+        self.offered |= given
+        if callee.changes_state or self._changes_setting(node, callee):
             self._disturb({AMBIENT_STATE})
         for keyword in node.keywords:
             if keyword.arg == "out":
                 self._change(roots(keyword.value))
-        if not self._calls.makes_object(origin):
+        if not callee.makes_object:
             self.works |= self._direct_arguments(node)
 
-    def _changes_setting(self, node: ast.Call) -> bool:
+    def _changes_setting(self, node: ast.Call, callee: Callee) -> bool:
         """`sys.path.append`, `os.environ.update`; random numbers have streams of their own."""
-        if method_name(node) not in self.imported.known.changing_methods:
+        if not callee.sets or not is_setting(node.func, self.imported.modules):
             return False
-        return is_setting(node.func, self.imported.modules) and not (self._calls.seeds(node) or self._calls.draws(node))
+        return not (callee.seeds or self._calls.draws(node, callee))
 
-    def _method_call(self, node: ast.Call, function: ast.Attribute) -> None:
-        known, method, receivers = self.imported.known, function.attr, self._receivers(node, function)
-        if method in known.training_methods and not self._is_late:
+    def _method_call(self, node: ast.Call, function: ast.Attribute, callee: Callee) -> None:
+        receivers = self._receivers(node, function)
+        if callee.trains and not self._is_late:
             trained = roots(function.value)
-            self.trains.append(TrainingCall(next(iter(sorted(trained)), None), method, node.lineno))
-            self._train(node, function, method, trained)
-        if self._calls.only_switches(node):
+            self.trains.append(TrainingCall(next(iter(sorted(trained)), None), function.attr, node.lineno))
+            self._train(function, callee, trained)
+        if callee.switches and not node.args:
             self._may_change(receivers)
-        elif self._changes_receiver(node, method):
+        elif callee.changes_receiver or is_true(node, self.imported.known.in_place_keywords):
             self._change(receivers, deeply=not _is_of_container(node))
-            self._put_all_arguments(receivers, node)
-        elif not self._calls.is_calm(node):
+            self._put_arguments(receivers, node)
+        elif not callee.calm:
             self._may_change(receivers, deeply=not _is_of_container(node))
-            self.asked |= self._outer(receivers)
-            self._put_all_arguments(receivers, node)
+            self.asked |= self.scopes.outer(receivers)
+            self._put_arguments(receivers, node)
             self.handed |= self._arguments(node)
-        if method in known.argument_changing_methods:
+        if callee.changes_arguments:
             self._change(self._arguments(node))
-        if method in known.delegating_methods:  # it calls what it is given on the receiver
+        if callee.delegates:  # it calls what it is given on the receiver
             self.handed |= receivers | self._arguments(node)
-        if method in known.iterator_methods or self._calls.streams_of_method(method):
+        if callee.works:
             self.works |= receivers
         self.works |= self._direct_arguments(node)
 
-    def _train(self, node: ast.Call, function: ast.Attribute, method: str, receivers: frozenset[str]) -> None:
+    def _train(self, function: ast.Attribute, callee: Callee, receivers: frozenset[str]) -> None:
         """Note what training may draw: as its object does, or, where nobody knows that, as the method's name says."""
         self.works |= receivers
-        streams = self._calls.streams_of_method(method)
         if receivers:
-            self.training_draws |= streams
+            self.training_draws |= callee.streams
         elif not self._calls.is_settled(function.value):
-            self._disturb(streams)
-            for each in streams:
+            self._disturb(callee.streams)
+            for each in callee.streams:
                 self._read(each)
-
-    def _changes_receiver(self, node: ast.Call, method: str) -> bool:
-        known = self.imported.known
-        if is_true(node, known.in_place_keywords) or (method[-1] == "_" and method[0] != "_"):
-            return True
-        return method in known.changing_methods - (known.two_faced_methods - known.training_methods)
 
     def _own_call(self, node: ast.Call) -> None:
         """A call of the notebook's own function, or of an object."""
-        if isinstance(node.func, ast.Name) and not self._is_local(node.func.id):
+        if isinstance(node.func, ast.Name) and not self.scopes.is_local(node.func.id):
             self.calls.add(node.func.id)
             self._may_change({node.func.id})
             self.works.add(node.func.id)
@@ -483,44 +466,46 @@ class Visitor:
             for name in self.reachable(holder):
                 self._put(name, each)
 
-    def _touch(self, node: ast.Call) -> None:
+    def _touch(self, node: ast.Call, callee: Callee) -> None:
         """Note what the call does to files and to streams of random numbers."""
-        self._disturb(self._calls.files_written(node))
-        for each in self._calls.files_read(node):
+        self._disturb(self._calls.files_written(node, callee))
+        for each in self._calls.files_read(node, callee):
             self._read(each)
-        seeded, drawn = self._calls.seeds(node), self._calls.draws(node)
-        self.seeds |= set() if self._changes_late else seeded
-        self._disturb(seeded | drawn)
-        if self._calls.makes_object(self._calls.origin(node) or ""):
+        drawn = self._calls.draws(node, callee)
+        self.seeds |= set() if self._changes_late else callee.seeds
+        self._disturb(callee.seeds | drawn)
+        if callee.makes_object:
             self.drawing |= drawn
         for each in drawn:
             self._read(each)
 
     def _note_callbacks(self, node: ast.Call) -> None:
         """What a call is given to call: lambdas, and methods of objects, which change these."""
-        called_with = self._arguments(node) | (
-            self.reachable(node.func.value) if isinstance(node.func, ast.Attribute) else set()
-        )
         for each in given_to(node):
             if isinstance(each, ast.Lambda):
-                self._given[each] = called_with
+                self._given[each] = self._called_with(node)
             elif isinstance(each, ast.Attribute) and isinstance(each.ctx, ast.Load):
-                self.bound_methods |= {(name, each.attr) for name in self._outer(roots(each))}
+                self.bound_methods |= {(name, each.attr) for name in self.scopes.outer(roots(each))}
                 if each.attr in self.imported.known.changing_methods:
                     self._may_change(roots(each))
 
+    def _called_with(self, node: ast.Call) -> set[str]:
+        """Names whose objects the call may hand to the functions that it is given."""
+        receiver = self.reachable(node.func.value) if isinstance(node.func, ast.Attribute) else set()
+        return self._arguments(node) | receiver
+
     def _receivers(self, node: ast.Call, function: ast.Attribute) -> frozenset[str]:
         """Return the names whose objects a method may change: of `list.append(rows, 1)` the first argument's."""
-        names = roots(function.value)
-        if names <= BUILTINS - self.imported.bound and isinstance(function.value, ast.Name) and node.args:
+        value = function.value
+        if isinstance(value, ast.Name) and node.args and value.id in BUILTINS and value.id not in self.imported.bound:
             return roots(node.args[0])
-        if isinstance(function.value, ast.Call) and self._calls.origin(function.value) is None:
-            return names | self.reachable(function.value) - {CODE}  # `table.setdefault(key, rows).append(row)`
-        return names
+        if isinstance(value, ast.Call) and self.imported.origin(value.func) is None:
+            return roots(value) | self.reachable(value) - {CODE}  # `table.setdefault(key, rows).append(row)`
+        return roots(value)
 
     def _arguments(self, node: ast.Call) -> set[str]:
         """Names whose objects are handed to the call."""
-        return {name for each in given_to(node) for name in self._sharing.reachable(each) if name != CODE}
+        return {name for each in given_to(node) for name in self._sharing.reachable(each)} - {CODE}
 
     def reachable(self, value: ast.expr) -> set[str]:
         """Return the names whose objects can be had from a value."""
@@ -529,32 +514,33 @@ class Visitor:
     def _direct_arguments(self, node: ast.Call) -> set[str]:
         return {each.id for each in given_to(node) if isinstance(each, ast.Name)}
 
-    def _put_all_arguments(self, receivers: Iterable[str], node: ast.Call) -> None:
-        for receiver in receivers:
-            self._put_arguments(receiver, node)
-
-    def _put_arguments(self, receiver: str, node: ast.Call) -> None:
+    def _put_arguments(self, receivers: Iterable[str], node: ast.Call) -> None:
         """An object may keep what it is given."""
-        for each in given_to(node):
-            self._put(receiver, each)
+        given = given_to(node)
+        for receiver in receivers if given else ():
+            for each in given:
+                self._put(receiver, each)
 
     def _discarded(self, call: ast.Call) -> None:
         """A call whose answer is thrown away was made for its effect: on its receiver, or on its arguments."""
-        if self._calls.is_calm(call) or self._calls.only_switches(call) or self.functions.of(call) is not None:
+        callee = self.imported.callee(call)
+        if callee.calm or (callee.switches and not call.args) or self.functions.of(call) is not None:
             return
-        if isinstance(call.func, ast.Attribute) and self._calls.origin(call) is None:
+        if isinstance(call.func, ast.Attribute) and callee.origin is None:
             receivers = roots(call.func.value)
             self._change(receivers, deeply=not _is_of_container(call))
             if receivers:
                 return
-        origin = self._calls.origin(call)
-        if origin is None or not origin.startswith("builtins."):
+        if callee.origin is None or not callee.origin.startswith("builtins."):
             self._change(self._arguments(call))
 
-    def _code_in_text(self, node: ast.Call, origin: str | None) -> None:
+    def _code_in_text(self, node: ast.Call, callee: Callee) -> None:
         """Names that only a text holds: `df.query("age > @limit")`, `eval("k + 1")`, `globals()["k"]`."""
+        origin = callee.origin
+        if origin is None and callee.method not in {"query", "eval"}:
+            return
         text = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
-        if origin is None and method_name(node) in {"query", "eval"}:
+        if origin is None:
             for name in re.findall(r"@([A-Za-z_]\w*)", text) if isinstance(text, str) else ():
                 self._read(name)
         elif origin in {"builtins.eval", "builtins.exec", "pandas.eval"}:
@@ -587,5 +573,8 @@ _CONTAINER_METHODS = frozenset(
 def _is_of_container(call: ast.Call) -> bool:
     """`rows.append(row)`: of what `rows` itself holds."""
     function = call.func
-    named = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name)
-    return named and method_name(call) in _CONTAINER_METHODS
+    return (
+        isinstance(function, ast.Attribute)
+        and isinstance(function.value, ast.Name)
+        and function.attr in _CONTAINER_METHODS
+    )

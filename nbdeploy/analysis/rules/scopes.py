@@ -94,10 +94,7 @@ class Reader:
             self.on_bind(name)
 
     def _is_local(self, name: str) -> bool:
-        for names in self.locals:
-            if name in names:
-                return True
-        return False
+        return bool(self.locals) and any(name in names for names in self.locals)
 
     def visit_Call(self, node: ast.Call) -> None:
         self._called = node.func
