@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from nbdeploy.analysis.explanation import CellPart, Explanation, explain
-from nbdeploy.analysis.presumption import Said
+from nbdeploy.analysis.presumption import Presumption, Said
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.serving import check_roles
 from nbdeploy.analysis.slice_text import slice_text
@@ -90,12 +90,13 @@ def _checked(path: Path, text: str | None, said: Said) -> CheckResult:
         return CheckResult(str(path), _placed(problems, path))
     from nbdeploy.analysis.rules import findings
 
+    presumption = Presumption(program, said)
     found = [
         *program.notebook.diagnostics,
         *_roles(program, problems),
-        *(_guarded(lambda: findings(program, said), problems) or ()),
+        *(_guarded(lambda: findings(program, presumption), problems) or ()),
     ]
-    explanation = _guarded(lambda: explain(program, said), problems)
+    explanation = _guarded(lambda: explain(program, said, presumption), problems)
     sources = tuple(each.source for each in program.notebook.cells)
     return CheckResult(str(path), _placed([*found, *problems], path), explanation, sources)
 

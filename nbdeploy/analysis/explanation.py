@@ -13,7 +13,7 @@ from enum import StrEnum
 from nbdeploy.analysis.cell_flow import Edge, cell_flow
 from nbdeploy.analysis.imported import BUILTINS
 from nbdeploy.analysis.likely_answer import likely_answer
-from nbdeploy.analysis.presumption import Presumed, Said, presume, said_in
+from nbdeploy.analysis.presumption import Presumed, Presumption, Said
 from nbdeploy.analysis.program import Place, Program, Statement
 from nbdeploy.analysis.proposals import Proposal, proposals_for
 from nbdeploy.analysis.slicing import Target, slice_for
@@ -84,10 +84,14 @@ class Explanation:
         return tuple(each for each in self.cells if each.part in parts)
 
 
-def explain(program: Program, said: Said | None = None) -> Explanation:
-    """Return the parts of all code cells; `said` are the options that name input, output and bindings."""
-    settled = said_in(program, said or Said())
-    presumed = presume(program, settled) if program.with_role(Role.PREDICT) else None
+def explain(program: Program, said: Said | None = None, presumption: Presumption | None = None) -> Explanation:
+    """Return the parts of all code cells; `said` are the options that name input, output and bindings.
+
+    `presumption` is what is presumed of the program with them, where somebody else asks, too.
+    """
+    presumption = presumption or Presumption(program, said or Said())
+    settled = presumption.said
+    presumed = presumption.presumed if program.with_role(Role.PREDICT) else None
     flow = cell_flow(program)
     own = _by_cell(program)
     code = program.notebook.code_cells

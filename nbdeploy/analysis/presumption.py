@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from nbdeploy.analysis.binding_time import Cut, Source
 from nbdeploy.analysis.focusing import focused
@@ -17,7 +18,7 @@ from nbdeploy.analysis.program import Program
 from nbdeploy.analysis.row_parts import likely_bindings
 from nbdeploy.notebook.cells import Role
 
-__all__ = ["Presumed", "Said", "presume", "said_in"]
+__all__ = ["Presumed", "Presumption", "Said", "presume", "said_in"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,22 @@ def said_in(program: Program, options: Said) -> Said:
         options.output or magics.get("output") or settings.output,
         {**settings.bind, **options.bind},
     )
+
+
+@dataclass(frozen=True)
+class Presumption:
+    """What is presumed of a program with these options: found out when it is asked for, and once."""
+
+    program: Program
+    options: Said = field(default_factory=Said)
+
+    @cached_property
+    def said(self) -> Said:
+        return said_in(self.program, self.options)
+
+    @cached_property
+    def presumed(self) -> Presumed | None:
+        return presume(self.program, self.said)
 
 
 def presume(program: Program, said: Said) -> Presumed | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from nbdeploy.analysis.presumption import Said, said_in
+from nbdeploy.analysis.presumption import Presumption, Said
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.rules.edits import apply_edits
 from nbdeploy.analysis.rules.requests import Requests, ServedCode, mentions
@@ -64,7 +64,7 @@ def offered(problem: Diagnostic, program: Program) -> Diagnostic:
 
 def settled_input(program: Program, said: Said | None = None) -> str | None:
     """Return the input if the text alone settles it: a constant with as many rows would be another candidate for a run."""
-    requests = Requests(Survey.of(program), said or Said())
+    requests = Requests(Survey.of(program), Presumption(program, said or Said()))
     return requests.presumed.input if requests.presumed and requests.settled else None
 
 
@@ -142,15 +142,16 @@ def survey_of(program: Program, said: Said | None = None) -> tuple[Freezable | U
 
 def _possible(survey: Survey, said: Said) -> Iterator[Requests]:
     """Yield the requests by each input that a run may settle on: the text alone may take another for the likeliest."""
-    yield Requests(survey, said)
-    if said_in(survey.program, said).input is None:
+    first = Requests(survey, Presumption(survey.program, said))
+    yield first
+    if first.presumption.said.input is None:
         code = [
             each for each in survey.program.statements if each.role is None and not (each.imports or each.defines_code)
         ]
         made = {name for each in code for name in each.effects.defs}
         read = {name for each in survey.program.serving for name in each.effects.refs}
         for name in sorted(made & read):
-            yield Requests(survey, replace(said, input=name))
+            yield Requests(survey, Presumption(survey.program, replace(said, input=name)))
 
 
 def _fitting(code: ServedCode) -> Iterator[tuple[ast.expr, str]]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import gc
 import textwrap
+import weakref
 
 import pytest
 
@@ -13,6 +15,7 @@ from nbdeploy.analysis.functions import summary_of
 from nbdeploy.analysis.imported import imported_by
 from nbdeploy.analysis.pseudo_names import AMBIENT_STATE
 from nbdeploy.analysis.targets import root_name
+from nbdeploy.analysis.visitor import Visitor
 
 IMPORTS = """
 import heapq, os, random, torch
@@ -319,3 +322,15 @@ def test_parameters_that_a_function_changes(source: str, positions: set[int]) ->
 )
 def test_the_name_at_the_root_of_an_expression(source: str, root: str | None) -> None:
     assert root_name(ast.parse(source, mode="eval").body) == root
+
+
+def test_a_visitor_goes_when_it_is_done_and_leaves_nothing_to_the_garbage_collector() -> None:
+    gc.disable()
+    try:
+        visitor = Visitor(IMPORTED)
+        visitor.visit(ast.parse("model.fit([row for row in rows], key=lambda row: row.age)"))
+        gone = weakref.ref(visitor)
+        del visitor
+        assert gone() is None
+    finally:
+        gc.enable()

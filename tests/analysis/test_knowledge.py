@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from nbdeploy.analysis.knowledge import knowledge_of, names_origin
+from nbdeploy.analysis.knowledge import callee_of, knowledge_of, names_origin
 from nbdeploy.analysis.knowledge.library import FOLDER, SUFFIX, library, library_names
 
 FILES = sorted(library_names())
@@ -715,3 +715,15 @@ def test_the_same_libraries_are_put_together_once() -> None:
     for _ in range(1000):
         assert knowledge_of(USUAL) is knowledge_of(USUAL)
     assert time.perf_counter() - start < 0.5
+
+
+def test_what_a_call_calls_is_known_by_its_path_or_by_its_methods_name() -> None:
+    known = knowledge_of(frozenset({"numpy", "sklearn"}))
+    seed = callee_of(known, "numpy.random.seed", "seed")
+    assert (seed.seeds, seed.touches, seed.trains) == ({"<random numpy>"}, True, False)
+    fit = callee_of(known, None, "fit")
+    assert (fit.trains, fit.calm, fit.changes_receiver, fit.draws) == (True, False, True, frozenset())
+    assert callee_of(known, "builtins.len", None).calm
+    own = callee_of(known, None, None)
+    assert (own.calm, own.touches, own.changes_receiver) == (False, False, False)
+    assert callee_of(known, None, "fit") is fit

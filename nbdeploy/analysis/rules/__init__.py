@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from nbdeploy.analysis.presumption import Said
+from nbdeploy.analysis.presumption import Presumption
 from nbdeploy.analysis.program import Program
 from nbdeploy.analysis.rules.asserting import empty_tests
 from nbdeploy.analysis.rules.hidden_state import unbound_names
@@ -61,13 +61,13 @@ SERVING_RULES: tuple[Callable[[Survey, Requests], Iterator[Diagnostic]], ...] = 
 )
 
 
-def findings(program: Program, said: Said | None = None) -> tuple[Diagnostic, ...]:
+def findings(program: Program, presumption: Presumption | None = None) -> tuple[Diagnostic, ...]:
     """Return what the rules find in a program, by cell, line and code; the notebook is not run.
 
-    `said` are the options that name input, output and bindings.
+    `presumption` is what is presumed of it, where the user said something or somebody else asks, too.
     """
     survey = Survey.of(program)
-    requests = Requests(survey, said or Said())
+    requests = Requests(survey, presumption or Presumption(program))
     found: dict[tuple[str, int | None, int | None, str], Diagnostic] = {}
     for each in _all(survey, requests):
         found.setdefault(_key(each), each)

@@ -194,8 +194,11 @@ def _binding_unseen(survey: Survey) -> frozenset[int]:
     """Return the statements (by index) that bind names which only a text, or another file, holds."""
     imports = (site for site in survey.sites[ast.ImportFrom] if _is_unknown_star(site))
     stores = (site for site in survey.sites[ast.Subscript] if _is_store_by_text(site.node))
-    calls = (site for site, call, _ in survey.calls if _binds_by_text(call))
+    calls = (site for site, call in survey.calls_named("exec", "update", *_OF_IPYTHON) if _binds_by_text(call))
     return frozenset(site.statement.index for site in (*imports, *stores, *calls))
+
+
+_OF_IPYTHON = ("run_line_magic", "magic", "run_cell_magic", "run_cell", "push", "ex")
 
 
 def _is_unknown_star(site: Site) -> bool:
@@ -221,6 +224,6 @@ def _binds_by_text(call: ast.Call) -> bool:
             name = call.args[0].value if call.args and isinstance(call.args[0], ast.Constant) else None
             return name is None or str(name).partition(" ")[0].lstrip("%") in words.BINDING_MAGICS
         case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython"))):
-            return call.func.attr in {"run_cell_magic", "run_cell", "push", "ex"}
+            return call.func.attr in _OF_IPYTHON
         case _:
             return False

@@ -74,8 +74,8 @@ def label_among_features(survey: Survey) -> Iterator[Diagnostic]:
 
 def _labels(survey: Survey) -> list[_Label]:
     found: list[_Label] = []
-    for site, call, _ in survey.calls:
-        if not isinstance(call.func, ast.Attribute) or call.func.attr != "fit" or site.function is not None:
+    for site, call in survey.calls_named("fit"):
+        if not isinstance(call.func, ast.Attribute) or site.function is not None:
             continue
         given = [*call.args[:2]] if len(call.args) > 1 else []
         given += [each.value for each in call.keywords if each.arg in {"y", "X"}]

@@ -67,13 +67,8 @@ def _called_after(survey: Survey, name: str, index: int) -> int | None:
     definition = survey.program.statements[index]
     if definition.defines_code:
         return None
-    for site, call, _ in survey.calls:
-        if (
-            site.statement.index > index
-            and isinstance(call.func, ast.Name)
-            and call.func.id == name
-            and site.function is None
-        ):
+    for site, call in survey.calls_named(name):
+        if site.statement.index > index and isinstance(call.func, ast.Name) and site.function is None:
             current = survey.program.definition_of(name, site.statement)
             return site.cell if current is not None and not current.defines_code and not current.imports else None
     return None
@@ -116,7 +111,7 @@ def code_in_texts(survey: Survey) -> Iterator[Diagnostic]:
             ):
                 yield _in_text(site.cell, site.line, f"{name}()[...] = ", "binds a name")
     own = {name for each in survey.program.statements for name in each.effects.defs}
-    for site, call, _ in survey.calls:
+    for site, call in survey.calls_named("exec", "eval", "update"):
         match call:
             case ast.Call(func=ast.Name(id="exec" | "eval" as function), args=[code, *_]) if (
                 not isinstance(code, ast.Constant) and function not in own

@@ -23,7 +23,7 @@ def unseeded_draws(survey: Survey) -> Iterator[Diagnostic]:
     seeded = _seeded_from(survey, known)
     told: set[str] = set()
     for site, call, origin in survey.calls:
-        if site.statement.effects.display or site.statement.imports:
+        if not origin or site.statement.effects.display or site.statement.imports:
             continue
         streams = drawn_streams(known, call, origin)
         loose = {each for each in streams if not _is_seeded(seeded, each, site)}
@@ -75,14 +75,15 @@ def _seeded_from(survey: Survey, known: Knowledge) -> Mapping[str, int]:
     """For each stream the index of the first statement that seeds it, or holds a function that does."""
     found: dict[str, int] = {}
     for site, _, origin in survey.calls:
-        streams = known.streams_seeded(origin) if origin else frozenset()
+        if not origin:
+            continue
+        streams = known.streams_seeded(origin)
         if origin.rpartition(".")[2] in {"seed_everything", "set_random_seed", "set_seed"}:
             streams |= {_EVERY} if not streams else frozenset()
         for stream in streams:
             found.setdefault(stream, site.statement.index)
-    for site, _, origin in survey.calls:  # a helper module of the notebook's own: `seed_all(1)`
-        name = site.node.func.id if isinstance(site.node, ast.Call) and isinstance(site.node.func, ast.Name) else ""
-        if "seed" in name.lower() and origin:
+    for site, call, origin in survey.calls:  # a helper module of the notebook's own: `seed_all(1)`
+        if origin and isinstance(call.func, ast.Name) and "seed" in call.func.id.lower():
             found.setdefault(_EVERY, site.statement.index)
     return found
 

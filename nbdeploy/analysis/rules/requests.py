@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 from nbdeploy.analysis.binding_time import Cut
 from nbdeploy.analysis.display import is_display
 from nbdeploy.analysis.imported import Imported
 from nbdeploy.analysis.likely_answer import shown_by
-from nbdeploy.analysis.presumption import Presumed, Said, presume, said_in
+from nbdeploy.analysis.presumption import Presumed, Presumption
 from nbdeploy.analysis.program import Program, Statement
 from nbdeploy.analysis.rules.survey import Survey
 from nbdeploy.analysis.targets import plain_targets
@@ -77,19 +77,15 @@ class Requests:
     """The likely inputs of the tagged cells: one that is presumed with good reason, or several that are as likely."""
 
     survey: Survey
-    options: Said = field(default_factory=Said)
+    presumption: Presumption
 
     @property
     def program(self) -> Program:
         return self.survey.program
 
-    @cached_property
-    def said(self) -> Said:
-        return said_in(self.program, self.options)
-
-    @cached_property
+    @property
     def presumed(self) -> Presumed | None:
-        return presume(self.program, self.said)
+        return self.presumption.presumed
 
     @cached_property
     def cuts(self) -> tuple[Cut, ...]:

@@ -98,7 +98,7 @@ def preprocess_unused(survey: Survey, requests: Requests) -> Iterator[Diagnostic
     """NBD213: nothing that the predict cells read comes from the preprocess cells, by any road through the notebook."""
     program = survey.program
     tagged, predict = program.with_role(Role.PREPROCESS), program.with_role(Role.PREDICT)
-    if not tagged or not predict or requests.said.input is not None or requests.said.bind:
+    if not tagged or not predict or requests.presumption.said.input is not None or requests.presumption.said.bind:
         return
     reached: set[str] = set()
     for each in program.statements:

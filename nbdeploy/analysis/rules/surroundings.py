@@ -203,7 +203,7 @@ def outside_calls(survey: Survey) -> Iterator[Diagnostic]:
     """NBD126: the network, a shell or another program in a cell that is to be served."""
     known = survey.known
     for site, _, origin in survey.calls:
-        if site.statement.role in _SERVED and origin and (what := _outside(known, origin)):
+        if origin and site.statement.role in _SERVED and (what := _outside(known, origin)):
             yield _outside_finding(site.cell, site.line, origin, what)
     for site, text in survey.texts():
         if site.statement.role in _SERVED and re.match(r"(?:https?|ftp|s3|gs)://\S", text) and _is_read(survey, site):

@@ -73,6 +73,23 @@ class Survey:
         calls = [(site, site.node) for site in self.sites[ast.Call] if isinstance(site.node, ast.Call)]
         return tuple((site, node, self.origin(node.func)) for site, node in calls)
 
+    def calls_named(self, *names: str) -> Iterator[tuple[Site, ast.Call]]:
+        """Yield the calls of functions and methods of these names, as they are written, in the order of the text."""
+        for position in sorted(position for name in names for position in self._by_name.get(name, ())):
+            site, call, _ = self.calls[position]
+            yield site, call
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[int]]:
+        found: dict[str, list[int]] = {}
+        for position, (_, call, _) in enumerate(self.calls):
+            function = call.func
+            if isinstance(function, ast.Name):
+                found.setdefault(function.id, []).append(position)
+            elif isinstance(function, ast.Attribute):
+                found.setdefault(function.attr, []).append(position)
+        return found
+
     def texts(self) -> Iterator[tuple[Site, str]]:
         """Every text literal, without docstrings and other texts that stand alone."""
         for site in self.sites[ast.Constant]:
