@@ -33,8 +33,9 @@ def _target(path: ServingPath, artifact: Frozen) -> Target:
 
 def train_module(program: Program, path: ServingPath, symbols: Symbols, values: Mapping[str, object]) -> str:
     """Return the text of `train.py`. `values` are parameters that the recorded run was given."""
-    parameters = dict(_parameters(training_slice(program, path).statements, values))
-    shared = _shared(program, path, frozenset(parameters))
+    whole = training_slice(program, path)
+    parameters = dict(_parameters(whole.statements, values))
+    shared = _shared(program, path, whole, frozenset(parameters))
     draft = _Draft(program, path, symbols, training_slice(_reading_nothing(program, shared), path), shared)
     draft.write(frozenset(parameters))
     head = _head([f"{name}: {kind} = {default}" for name, (kind, default) in parameters.items()])
@@ -88,20 +89,27 @@ def _parameters(statements: Iterable[Statement], values: Mapping[str, object]) -
 # definitions that the served code has as well ---------------------------------------------------------------------------
 
 
-def _shared(program: Program, path: ServingPath, parameters: frozenset[str]) -> dict[Place, Frozen]:
+def _shared(program: Program, path: ServingPath, whole: Slice, parameters: frozenset[str]) -> dict[Place, Frozen]:
     """Return the served definitions that do in training just what they do for a request.
 
-    That is so where everything that they read has one value in the whole notebook. One that reads an artifact must read
-    the new one, one that reads a parameter the caller's, and one that reads a name bound twice may have to read the other.
+    That is so where training knows no other value of what they read. One that reads an artifact must read the new one, one
+    that reads a parameter the caller's, and one that reads a name which training binds elsewhere may have to read that.
     """
-    bound = Counter(name for each in program.statements for name in each.effects.defs)
     changed = {name for each in program.statements for name in program.touched_by(each)}
     values = {each.name: each for each in path.values()}
+
+    def alone(value: Frozen) -> bool:
+        made = value.definition or program.definition_of(value.name, value.reader)
+        return all(
+            made is not None and each.place == made.place
+            for each in whole.statements
+            if value.name in each.effects.defs
+        )
 
     def settled(value: Frozen, above: frozenset[str] = frozenset()) -> bool:
         if value.storage is Storage.IMPORT:
             return True
-        if value.storage is Storage.ARTIFACT or bound[value.name] != 1 or value.name in parameters | OWN:
+        if value.storage is Storage.ARTIFACT or value.name in parameters | OWN or not alone(value):
             return False
         if value.storage is Storage.CONSTANT:
             return value.name not in changed

@@ -283,6 +283,34 @@ def test_training_does_not_repeat_what_the_package_has_already() -> None:
         assert "numpy" not in package.texts["train"]
 
 
+def scaling(by: int) -> str:
+    return f"def scale(v):\n    return np.asarray(v) * {by}"
+
+
+def test_a_function_that_was_defined_before_otherwise_is_still_the_packages_own() -> None:
+    cells = (DATA, scaling(1), "tried = scale(df[['b']])", scaling(2), "X = df[['b']]")
+    fit = "model = LinearRegression().fit(scale(X), y)"
+    with emitted(*cells, fit, ("predict", "p = model.predict(scale(X))"), scaling(3)) as package:
+        assert "from .definitions import scale" in package.texts["train"]
+        np.testing.assert_allclose(package.train()["model"].coef_, package.artifacts["model"].coef_)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(scaling(1), scaling(2), id="the function"),
+        pytest.param(
+            "BY = 1\ndef scale(v):\n    return np.asarray(v) * BY", "BY = 2", id="a constant that the function reads"
+        ),
+    ],
+)
+def test_training_keeps_a_function_that_does_something_else_for_a_request(before: str, after: str) -> None:
+    cells = (DATA, before, "X = df[['b']]\nmodel = LinearRegression().fit(scale(X), y)", after)
+    with emitted(*cells, ("predict", "p = model.predict(scale(X))")) as package:
+        assert "from .definitions" not in package.texts["train"]
+        np.testing.assert_allclose(package.train()["model"].coef_, package.artifacts["model"].coef_)
+
+
 def test_constants_are_written_in_the_notebooks_own_words_with_its_comment() -> None:
     source = (
         "import re\nrows = ['a1']\n# Digits, as the export writes them.\nDIGITS = re.compile(r'\\d+')\nMANY = 1_000"
