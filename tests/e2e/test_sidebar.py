@@ -156,8 +156,12 @@ def row(page: Any, number: int) -> Any:
     return page.locator(f'.nbd-Row:has(.nbd-Row-number:text-is("{number}"))')
 
 
-def saved_tags(path: Path) -> list[list[str]]:
-    cells = json.loads(path.read_text("utf-8"))["cells"]
+def saved_tags(path: Path) -> list[list[str]] | None:
+    """The tags of the cells; None at the moment in which Jupyter writes the file, which is not whole then."""
+    try:
+        cells = json.loads(path.read_text("utf-8"))["cells"]
+    except ValueError:
+        return None
     return [each["metadata"].get("tags", []) for each in cells]
 
 
