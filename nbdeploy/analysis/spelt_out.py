@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from nbdeploy.analysis.program import Program, Statement
+from nbdeploy.analysis.targets import given_to
 from nbdeploy.errors import Diagnostic
 
 __all__ = ["no_request"]
@@ -29,7 +30,7 @@ def no_request(program: Program, label: str, statement: Statement) -> Diagnostic
 def _fixes(program: Program, statement: Statement) -> Iterator[tuple[str, str]]:
     """Yield a name for the request of each call that is given nothing but literals, and the call with that name."""
     for call in (each for each in ast.walk(statement.node) if isinstance(each, ast.Call)):
-        given = [*call.args, *(each.value for each in call.keywords)]
+        given = given_to(call)
         if not given or not all(_is_literal(each) for each in given):
             continue
         function = ast.unparse(call.func)

@@ -73,6 +73,7 @@ def graph_module(
 ) -> str:
     """Return the text of `<module>/graph.py`, for what it `serves`. `made_of` are the artifacts' names and digests."""
     readers = {_reader(each.reader, each.column.dtype): each.reader for each in request_fields(input)}
+    helpers = ["bare"] if "floats" in readers.values() else []
     names = [str(each["name"]) for each in signature["outputs"]]
     refused = "    if found.pop().any():\n        return None\n" if names[-1] == "refused" else ""
     outputs = f"OUTPUTS = {json.dumps(names, ensure_ascii=False)}"
@@ -88,7 +89,7 @@ def graph_module(
         sha256=hashlib.sha256(graph).hexdigest(),
         made_of="".join(f'    "{name}": "{digest}",\n' for name, digest in made_of.items()),
         outputs=outputs,
-        readers=", ".join(sorted({*readers.values(), *(["bare"] if "floats" in readers.values() else [])})),
+        readers=", ".join(sorted({*readers.values(), *helpers})),
         refused=refused,
         returned=returned,
         functions="\n\n\n".join(READERS[each] for each in READERS if each in readers),

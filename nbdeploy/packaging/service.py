@@ -178,7 +178,7 @@ def service_module(
     is what the scoring of several requests at once may take, None: one by one. `tables`: as in `answering_module`.
     """
     field = request_field(input)
-    by_row = not single and input.kind in ROW_KINDS
+    by_row, arrays = not single and input.kind in ROW_KINDS, _as_arrays(input, single)
     return _template("service.py.txt").substitute(
         module=module,
         name=name,
@@ -194,8 +194,8 @@ def service_module(
         batch_seconds=repr(batch_seconds if by_row else None),
         rows="len(sent)" if by_row else "1",
         forms_doc=(LINES_DOC if by_row else "") + (ARROW_DOC if tables else ""),
-        taken=f"array_of({field})" if _as_arrays(input, single) else field,
-        array_reader="array_of, " if _as_arrays(input, single) else "",
+        taken=f"array_of({field})" if arrays else field,
+        array_reader="array_of, " if arrays else "",
         more_readers=(", read_lines" if by_row else "") + (", read_table" if tables else ""),
         write_lines=(WRITE_LINES if by_row else "")
         + (f'ARROW = Form(b"{ARROW}", read_table, bytes, together=False)\n' if tables else ""),

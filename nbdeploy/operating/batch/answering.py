@@ -92,7 +92,9 @@ class Answering:
             ends = np.arange(len(rows) + 1, dtype=np.int32) * len(content)
             return pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends), pa.py_buffer(content * len(rows)))
 
-        numbers = pa.Array.from_buffers(pa.int64(), len(rows), [None, pa.py_buffer(rows.astype(np.int64))])
+        numbers = pa.Array.from_buffers(
+            pa.int64(), len(rows), [None, pa.py_buffer(np.ascontiguousarray(rows, np.int64))]
+        )
         return [repeated(self.package.version), repeated(self.request_id), numbers]
 
     def _without_key(self, batch: pa.RecordBatch, rows: Any) -> list[dict[str, Any]]:

@@ -101,10 +101,11 @@ def batch(request: BatchRequest, progress: Progress = silent) -> Batched:
         rows = request.rows or chunk_rows(source)
         identity = identity_of(package, source, {"columns": columns, "keep": keep, "key": request.key, "rows": rows})
         with Clock(progress).stage("score", f"{request.source} with {package.name} {package.version}"):
-            answer = scorer.ready(min(most, -(-source.total // rows) or 1) if source.total is not None else most)
+            total = source.total
+            answer = scorer.ready(most if total is None else max(1, min(most, -(-total // rows))))
             answering = Answering(package, schema, columns, keep, answer, request.key, str(identity["request_id"]))
             target = target_of(request, identity, answering)
-            job = Job(request, source, target, answering, rows, progress)
+            job = Job(request, source, target, answering, rows, total, progress)
             job.run(scorer)
             published = target.finish()
         return job.told(package, published)
@@ -119,6 +120,7 @@ class Job:
     target: Target
     answering: Answering
     chunk_rows: int
+    total: int | None
     progress: Progress
     counts: dict[str, int] = field(default_factory=dict)
     resumed_at: int = 0
@@ -127,7 +129,6 @@ class Job:
     def run(self, scorer: Scorer) -> None:
         start, counts = self.target.resume()
         self.counts, self.resumed_at = dict(counts), start.rows
-        total = self.source.total
         open_chunks, committed = 0, time.perf_counter()
         end = start
         for scored in scorer.scored(self.source.chunks(start, self.chunk_rows), self.answering.asked):
@@ -136,7 +137,7 @@ class Job:
             if open_chunks == PART_CHUNKS or time.perf_counter() - committed > PART_SECONDS:
                 self.target.commit(end, self.counts)
                 open_chunks, committed = 0, time.perf_counter()
-            self.tell(end, total, scored.chunk.share)
+            self.tell(end, scored.chunk.share)
         if open_chunks:
             self.target.commit(end, self.counts)
 
@@ -148,15 +149,15 @@ class Job:
         self.counts["bad"] = self.counts.get("bad", 0) + len(bad)
         self.target.write(answers, bad)
 
-    def tell(self, end: Mark, total: int | None, share: float | None) -> None:
+    def tell(self, end: Mark, share: float | None) -> None:
         seconds = time.perf_counter() - self.began
         speed = (end.rows - self.resumed_at) / seconds
         text = f"{end.rows:,} rows, {speed:,.0f} a second"
-        if total:
-            text += f", {_span((total - end.rows) / speed)} left" if speed else ""
+        if self.total:
+            text += f", {_span((self.total - end.rows) / speed)} left" if speed else ""
         elif share and not self.resumed_at:
             text += f", {_span(seconds * (1 - share) / share)} left"
-        self.progress(Event("score", "update", text, done=end.rows, total=total))
+        self.progress(Event("score", "update", text, done=end.rows, total=self.total))
 
     def told(self, package: BatchPackage, published: Mapping[str, Any]) -> Batched:
         seconds = time.perf_counter() - self.began
